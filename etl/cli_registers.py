@@ -1,0 +1,108 @@
+"""`gridward units|categories|rules|parts load FILE`: the registers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from etl.registers import COLUMNS, read_parts, read_register
+from gis.cli import platform_of, settings_of
+from gis.errors import BadOption
+from gis.services import registers as service
+
+__all__ = ["categories", "parts", "rules", "units"]
+
+_template = click.option("--template", is_flag=True, help="Print the header that FILE needs, and stop.")
+
+
+def _wanted(file: str | None) -> Path:
+    if file is None:
+        raise BadOption("FILE is missing; give a CSV file, or --template to see its columns.")
+    return Path(file)
+
+
+def _say(register: str, merged: service.Merged) -> None:
+    click.echo(f"{register}: {merged.added} added, {merged.ended} with a new last day, {merged.same} as stored.")
+
+
+def _print_template(register: str, extra: tuple[str, ...] = ("valid_from", "valid_to")) -> None:
+    click.echo(",".join((*COLUMNS[register], *extra)))
+
+
+@click.group()
+def units() -> None:
+    """Units: streets, departments, and those a case is forwarded to."""
+
+
+@units.command("load")
+@click.argument("file", required=False)
+@click.option("--territories", type=str, help="CSV of the areas that are each unit's territory.")
+@_template
+@click.pass_context
+def load_units(ctx: click.Context, file: str | None, territories: str | None, template: bool) -> None:
+    """Load units from a CSV; stored versions never change, new ones are added."""
+    if template:
+        _print_template("units")
+        return
+    frame = read_register(_wanted(file), "units")
+    areas = read_register(Path(territories), "territories") if territories else None
+    merged, owned = service.load_units(platform_of(ctx), frame, areas)
+    _say("units", merged)
+    if owned:
+        _say("territories", owned)
+
+
+@click.group()
+def categories() -> None:
+    """Categories of problems, in code schemes."""
+
+
+@categories.command("load")
+@click.argument("file", required=False)
+@_template
+@click.pass_context
+def load_categories(ctx: click.Context, file: str | None, template: bool) -> None:
+    """Load categories from a CSV."""
+    if template:
+        _print_template("categories")
+        return
+    _say("categories", service.load(platform_of(ctx), "categories", read_register(_wanted(file), "categories")))
+
+
+@click.group()
+def rules() -> None:
+    """Rules of line responsibility: which unit leads for which category where."""
+
+
+@rules.command("load")
+@click.argument("file", required=False)
+@_template
+@click.pass_context
+def load_rules(ctx: click.Context, file: str | None, template: bool) -> None:
+    """Load rules from a CSV; order decides, the lowest first."""
+    if template:
+        _print_template("rules")
+        return
+    _say("rules", service.load(platform_of(ctx), "rules", read_register(_wanted(file), "rules")))
+
+
+@click.group()
+def parts() -> None:
+    """Parts: manhole covers, lamps, trees, bins with owner and maintenance unit."""
+
+
+@parts.command("load")
+@click.argument("file", required=False)
+@click.option("--x", default="lon", show_default=True, help="Column of the east coordinate or longitude.")
+@click.option("--y", default="lat", show_default=True, help="Column of the north coordinate or latitude.")
+@click.option("--crs", default="EPSG:4326", show_default=True, help="EPSG:n, GCJ-02 or BD-09.")
+@_template
+@click.pass_context
+def load_parts(ctx: click.Context, file: str | None, x: str, y: str, crs: str, template: bool) -> None:  # noqa: PLR0913
+    """Load parts from a CSV."""
+    if template:
+        _print_template("parts", ("initial_date", x, y))
+        return
+    frame = read_parts(_wanted(file), settings_of(ctx).place, x=x, y=y, crs=crs)
+    _say("parts", service.load(platform_of(ctx), "parts", frame))

@@ -1,0 +1,222 @@
+"""`gridward reports load|export`: a CSV in, every decided case out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from etl.reports import Columns, Parsed, parse_reports, reject_limit
+from gis.cli import platform_of
+from gis.errors import BadOption, FileFault
+from gis.periods import local_day
+from gis.rights import ALL
+from gis.services import cases as case_service
+from gis.services import casework
+from gis.services.platform import Platform
+
+__all__ = ["NAMESPACE", "load_file", "reports"]
+
+#: the ids of reports that came by file
+NAMESPACE = "reports"
+
+
+class Split:
+    """Where the seconds went, by step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._step = ""
+        self._since = time.monotonic()
+
+    def begin(self, step: str) -> None:
+        now = time.monotonic()
+        if self._step:
+            self.seconds[self._step] = self.seconds.get(self._step, 0.0) + now - self._since
+        self._step, self._since = step, now
+
+    def end(self) -> dict[str, float]:
+        self.begin("")
+        return {step: round(value, 3) for step, value in self.seconds.items()}
+
+
+@click.group()
+def reports() -> None:
+    """Reports of problems: loaded, located, assigned; exported with their evidence."""
+
+
+@reports.command()
+@click.argument("file")
+@click.option("--x", required=True, help="Column of the east coordinate or longitude.")
+@click.option("--y", required=True, help="Column of the north coordinate or latitude.")
+@click.option("--crs", required=True, help="CRS of x and y: EPSG:n, GCJ-02 or BD-09.")
+@click.option("--id", "id_", default="", help="Column of the source's own id (default: the row's words).")
+@click.option("--time", "time_", default="", help="Column of the time received (default: now).")
+@click.option("--category", default="", help="Column of the category code.")
+@click.option("--accuracy", default="", help="Column of the accuracy: metres, radius holding 68 %.")
+@click.option("--state", default="", help="Column of the state: open or closed.")
+@click.option("--closed", default="", help="Column of the time closed.")
+@click.option("--source", default="", help="Column of the source (default: all from the public).")
+@click.option("--description", default="", help="Column of the description.")
+@click.option("--encoding", default="utf-8-sig", help="Encoding of the file (default UTF-8).")
+@click.option("--max-rejects", default="1%", show_default=True, help="Share or number of bad rows above which nothing is stored.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def load(ctx: click.Context, file: str, crs: str, encoding: str, max_rejects: str, as_json: bool, **names: str) -> None:  # noqa: PLR0913
+    """Load a CSV of reports: each is located at every level, assigned by rule, and stored with its evidence.
+
+    Loading the same file or ids again stores nothing new.
+    """
+    named = {name.removesuffix("_"): value for name, value in names.items()}
+    reject_limit(max_rejects, 1)
+    answer = load_file(
+        platform_of(ctx), Path(file), Columns(**named), crs=crs, encoding=encoding, max_rejects=max_rejects, quiet=as_json
+    )
+    click.echo(json.dumps(answer, ensure_ascii=False) if as_json else _told(answer))
+    if answer["rejected"]:
+        ctx.exit(1)
+
+
+def load_file(p: Platform, path: Path, columns: Columns, *, crs: str, **options: Any) -> dict[str, Any]:
+    """Parse, decide and store a CSV; the counts and seconds as `reports load --json` prints them.
+
+    Options: encoding, max_rejects, quiet. Σ located, outside, gap, border_desk, known, rejected = rows.
+    """
+    split, quiet = Split(), options.get("quiet", False)
+
+    def step(name: str) -> None:
+        split.begin(name)
+        if not quiet:
+            click.echo(f"\r  {name:<10}", err=True, nl=False)
+
+    now = datetime.now(UTC)
+    categories = casework.known_categories(p, local_day(now, p.place.timezone)) if columns.category else frozenset[str]()
+    parsed = parse_reports(
+        path,
+        columns,
+        crs=crs,
+        place=p.place,
+        categories=categories,
+        now=now,
+        encoding=options.get("encoding", "utf-8-sig"),
+        on_step=step,
+    )
+    _require_few(path, parsed, options.get("max_rejects", "1%"))
+    outcome = casework.load(p, parsed.batch, namespace=NAMESPACE, by="reports load", now=now, on_step=step)
+    seconds = split.end()
+    if not quiet:
+        click.echo("\r" + " " * 14 + "\r", err=True, nl=False)
+    answer: dict[str, Any] = {
+        "rows": parsed.rows,
+        "new": outcome.new,
+        **outcome.stored,
+        "known": outcome.known + parsed.repeated,
+        "known_differing": outcome.differing,
+        "rejected": len(parsed.rejected),
+        "rejects": [{"row": r.row, "reason": r.reason} for r in parsed.rejected],
+        "seconds": seconds,
+    }
+    _require_sum(answer)
+    return answer
+
+
+def _require_few(path: Path, parsed: Parsed, max_rejects: str) -> None:
+    limit = reject_limit(max_rejects, parsed.rows)
+    if len(parsed.rejected) > limit:
+        shown = "\n".join(f"  row {r.row}: {r.reason}" for r in parsed.rejected[:20])
+        more = f"\n  … and {len(parsed.rejected) - 20} more" if len(parsed.rejected) > 20 else ""
+        raise FileFault(
+            f"{len(parsed.rejected)} of {parsed.rows} rows of {path.name} are bad, more than --max-rejects {max_rejects} "
+            f"allows; nothing was stored. Correct them, or allow more with --max-rejects:\n{shown}{more}"
+        )
+
+
+def _require_sum(answer: dict[str, Any]) -> None:
+    parts = sum(answer[name] for name in (*casework.OUTCOMES, "known", "rejected"))
+    if parts != answer["rows"]:
+        raise FileFault(f"{answer['rows']} rows came in and {parts} came out; this is a fault of Gridward: report it.")
+
+
+def _told(a: dict[str, Any]) -> str:
+    lines = [f"{a['rows']} rows: {a['new']} new, {a['known']} stored already, {a['rejected']} rejected."]
+    lines.append(
+        f"  located {a['located']}, border desk {a['border_desk']}, outside {a['outside']}, in a gap {a['gap']}"
+    )
+    if a["known_differing"]:
+        lines.append(f"  {a['known_differing']} of those stored already say something else now; the first words were kept.")
+    lines += [f"  row {r['row']}: {r['reason']}" for r in a["rejects"][:50]]
+    if len(a["rejects"]) > 50:
+        lines.append(f"  … and {len(a['rejects']) - 50} more; --json lists all")
+    total = sum(a["seconds"].values())
+    split = ", ".join(f"{step} {seconds:.2f}" for step, seconds in a["seconds"].items())
+    lines.append(f"  {total:.2f} s ({split})")
+    return "\n".join(lines)
+
+
+@reports.command()
+@click.option("-o", "--output", required=True, help="File to write, by its ending: .csv, .parquet or .gpkg.")
+@click.pass_context
+def export(ctx: click.Context, output: str) -> None:
+    """Write every case with the evidence it was decided on."""
+    path = Path(output)
+    writers = {".csv": _write_csv, ".parquet": _write_parquet, ".gpkg": _write_gpkg}
+    writer = writers.get(path.suffix.lower())
+    if writer is None:
+        raise BadOption(f"-o is {output!r}; wanted a file name ending in .csv, .parquet or .gpkg.")
+    if not path.absolute().parent.is_dir():
+        raise BadOption(f"-o is {output!r}, but its folder does not exist; make it first.")
+    p = platform_of(ctx)
+    part = path.with_name(f".{path.stem}.part{path.suffix}")  # a broken export never bears the wanted name
+    try:
+        n = writer(p, part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    click.echo(f"{n} cases written to {path}")
+
+
+def _safe(value: Any) -> Any:
+    """A text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def _rows(p: Platform) -> Iterator[tuple[Any, ...]]:
+    return case_service.export(p, rights=ALL)
+
+
+def _write_csv(p: Platform, path: Path) -> int:
+    n = 0
+    with path.open("w", newline="", encoding="utf-8-sig") as file:  # the mark makes spreadsheets read UTF-8
+        writer = csv.writer(file)
+        writer.writerow(case_service.export_columns(p))
+        for row in _rows(p):
+            writer.writerow([_safe(value) for value in row])
+            n += 1
+    return n
+
+
+def _frame(p: Platform) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(list(_rows(p)), columns=case_service.export_columns(p))
+
+
+def _write_parquet(p: Platform, path: Path) -> int:
+    frame = _frame(p)
+    frame.to_parquet(path, index=False)
+    return len(frame)
+
+
+def _write_gpkg(p: Platform, path: Path) -> int:
+    import geopandas
+
+    frame = _frame(p)
+    points = geopandas.points_from_xy(frame["x"], frame["y"], crs=p.place.crs)
+    geopandas.GeoDataFrame(frame, geometry=points).to_file(path, driver="GPKG", layer="cases", engine="pyogrio")
+    return len(frame)

@@ -1,0 +1,160 @@
+"""CSV files of registers: units and territories, categories, rules, parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from gis.crs import to_working
+from gis.errors import FileFault
+from gis.parts import PARTS_STATES
+from gis.place import Place
+
+__all__ = ["COLUMNS", "read_parts", "read_register"]
+
+#: file column -> stored column; the columns after `valid_to` may be absent
+COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
+    "units": {"code": "code", "name_zh": "name", "name_en": "name_en", "kind": "kind", "contact": "contact"},
+    "territories": {"unit": "unit", "area_code": "area_code"},
+    "categories": {
+        "scheme": "scheme",
+        "code": "code",
+        "parent": "parent",
+        "name_zh": "name",
+        "name_en": "name_en",
+        "kind": "kind",
+        "sensitive": "sensitive",
+    },
+    "rules": {
+        "code": "code",
+        "order": "ord",
+        "category": "category",
+        "area": "area",
+        "unit": "unit",
+        "reason_zh": "reason",
+        "reason_en": "reason_en",
+    },
+    "parts": {
+        "code": "code",
+        "type": "type",
+        "name": "name",
+        "owner_unit": "owner_unit",
+        "maintenance_unit": "maintenance_unit",
+        "state": "state",
+        "accuracy_class": "accuracy_class",
+        "data_source": "data_source",
+    },
+}
+_CHOICES: Final[Mapping[tuple[str, str], Sequence[str]]] = {
+    ("units", "kind"): ("street", "department", "external"),
+    ("categories", "kind"): ("part", "event"),
+    ("categories", "sensitive"): ("0", "1"),
+    ("parts", "state"): PARTS_STATES,
+    ("parts", "accuracy_class"): ("A", "B", "C"),
+}
+_EPOCH: Final = "2000-01-01"  #: a row that does not say from when it is valid is valid from here
+
+
+def read_register(path: Path, register: str) -> pd.DataFrame:
+    """Read a register's CSV; raises FileFault with every fault by row and column."""
+    table = _table(path, list(COLUMNS[register]))
+    faults = _choice_faults(table, register)
+    frame = table[list(COLUMNS[register])].rename(columns=dict(COLUMNS[register]))
+    if register == "rules":
+        order = pd.to_numeric(table["order"], errors="coerce")
+        faults += [f"row {i + 1}: order is {table['order'].iloc[i]!r}; wanted a whole number" for i in _where(order.isna())]
+        frame["ord"] = order.fillna(0).astype(int)
+    if register == "categories":
+        frame["sensitive"] = table["sensitive"] == "1"
+    faults += _add_validity(table, frame)
+    faults += _key_faults(frame, register)
+    if faults:
+        shown = "; ".join(faults[:10]) + ("; …" if len(faults) > 10 else "")
+        raise FileFault(f"{path.name} has {len(faults)} fault(s): {shown}.")
+    return frame
+
+
+def read_parts(path: Path, place: Place, *, x: str, y: str, crs: str) -> pd.DataFrame:
+    """Read a CSV of parts; positions move from `crs` to the working CRS as columns x, y."""
+    table = _table(path, [*COLUMNS["parts"], x, y])
+    faults = _choice_faults(table, "parts")
+    frame = table[list(COLUMNS["parts"])].copy()
+    numbers = [pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float) for name in (x, y)]
+    frame["x"], frame["y"] = to_working(*numbers, crs=crs, working=place.crs)
+    lost = ~(np.isfinite(frame["x"]) & np.isfinite(frame["y"]))
+    faults += [f"row {i + 1}: {x}, {y} is no position in {crs}" for i in _where(lost)]
+    dates = table.get("initial_date", pd.Series("", index=table.index)).replace("", _EPOCH)
+    frame["valid_from"] = pd.to_datetime(dates, format="mixed", errors="coerce").dt.strftime("%Y-%m-%d")
+    faults += [f"row {i + 1}: initial_date is {dates.iloc[i]!r}; wanted a day" for i in _where(frame["valid_from"].isna())]
+    frame["valid_to"] = None
+    faults += _key_faults(frame, "parts")
+    if faults:
+        shown = "; ".join(faults[:10]) + ("; …" if len(faults) > 10 else "")
+        raise FileFault(f"{path.name} has {len(faults)} fault(s): {shown}.")
+    return frame
+
+
+def _table(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise FileFault(f"{path} is no file that can be read; give the path of a CSV file.") from None
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as fault:
+        raise FileFault(f"{path.name} cannot be read as CSV in UTF-8: {fault}.") from None
+    absent = [name for name in wanted if name not in table.columns]
+    if absent:
+        raise FileFault(
+            f"{path.name} has no column {', '.join(absent)}; it has {', '.join(map(str, table.columns))}. "
+            "`--template` prints the columns wanted."
+        )
+    return table.apply(lambda column: column.str.strip())
+
+
+def _where(mask: pd.Series) -> list[int]:
+    return [int(i) for i in np.flatnonzero(mask.to_numpy(dtype=bool))]
+
+
+def _choice_faults(table: pd.DataFrame, register: str) -> list[str]:
+    faults: list[str] = []
+    for (name, column), allowed in _CHOICES.items():
+        if name == register:
+            bad = ~table[column].isin(list(allowed))
+            faults += [
+                f"row {i + 1}: {column} is {table[column].iloc[i]!r}; wanted {' or '.join(allowed)}" for i in _where(bad)
+            ]
+    return faults
+
+
+def _add_validity(table: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
+    """Set valid_from and valid_to (None = open) as ISO days; returns the faults."""
+    faults: list[str] = []
+    for name, default in (("valid_from", _EPOCH), ("valid_to", "")):
+        texts = table[name] if name in table.columns else pd.Series("", index=table.index)
+        texts = texts.replace("", default) if default else texts
+        days = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce")
+        bad = days.isna() & (texts != "")
+        faults += [f"row {i + 1}: {name} is {texts.iloc[i]!r}; wanted YYYY-MM-DD" for i in _where(bad)]
+        frame[name] = days.dt.strftime("%Y-%m-%d").astype(object).where(days.notna(), None)
+    ended = frame["valid_to"].notna()
+    bad = ended & (frame["valid_to"].fillna("9999") <= frame["valid_from"].fillna("0000"))
+    faults += [f"row {i + 1}: valid_to is not after valid_from" for i in _where(bad)]
+    return faults
+
+
+def _key_faults(frame: pd.DataFrame, register: str) -> list[str]:
+    """Empty keys, and one key twice for overlapping days (the database would refuse it without naming the row)."""
+    key = "area_code" if register == "territories" else "code"
+    faults = [f"row {i + 1}: {key} is empty" for i in _where(frame[key] == "")]
+    columns = ["scheme", "kind", "code"] if register == "categories" else [key]
+    rows = frame.assign(i=range(len(frame)), until=frame["valid_to"].fillna("9999"))
+    for name, group in rows[rows.duplicated(columns, keep=False)].groupby(columns, sort=False):
+        ordered = group.sort_values("valid_from")
+        for at in range(1, len(ordered)):
+            if ordered["valid_from"].iloc[at] < ordered["until"].iloc[at - 1]:
+                both = f"rows {ordered['i'].iloc[at - 1] + 1} and {ordered['i'].iloc[at] + 1}"
+                faults.append(f"{both} give {' '.join(map(str, name))!r} twice for the same days")
+    return faults

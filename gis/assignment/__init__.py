@@ -1,0 +1,1 @@
+"""Deciding, without reading anything: where a point lies, who answers for it, what may happen next."""

@@ -1,0 +1,23 @@
+"""Categories of problems, in code schemes; a code is unique only together with its scheme and kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+__all__ = ["Category"]
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A major or minor class; `parent` is empty for a major one."""
+
+    scheme: str
+    code: str
+    parent: str
+    kind: str  #: part or event
+    name: str
+    name_en: str
+    sensitive: bool
+    valid_from: date
+    valid_to: date | None = None

@@ -1,0 +1,111 @@
+"""The command `gridward`: finds its command groups by entry points and turns every error into one clear message.
+
+Exit 0 done, 1 findings, refusal, or fault of data or system, 2 wrong options; never another.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from gis import __version__
+from gis.errors import GridwardError
+from gis.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from gis.services.platform import Platform
+
+__all__ = ["main", "platform_of", "settings_of"]
+
+_GROUP = "gridward.commands"
+
+
+@dataclass
+class Session:
+    """What one call of the command shares; read and opened at first use, so that --help never fails."""
+
+    config: str | None
+
+    @cached_property
+    def settings(self) -> Settings:
+        return load_settings(self.config)
+
+    @cached_property
+    def platform(self) -> Platform:
+        from gis.services.platform import open_platform
+
+        return open_platform(self.settings)
+
+
+def settings_of(ctx: click.Context) -> Settings:
+    """The settings of this call."""
+    return cast(Session, ctx.obj).settings
+
+
+def platform_of(ctx: click.Context) -> Platform:
+    """The platform of this call, opened at first use."""
+    return cast(Session, ctx.obj).platform
+
+
+class _Commands(click.Group):
+    """Commands come from the entry points of gridward.commands; only the one that is called is imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({point.name for point in entry_points(group=_GROUP)})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        for point in entry_points(group=_GROUP, name=name):
+            return cast(click.Command, point.load())
+        return None
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--config", metavar="FILE", help="The place file (default: GRIDWARD_CONFIG, else the sample's).")
+@click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
+@click.version_option(__version__, prog_name="gridward")
+@click.pass_context
+def gridward(ctx: click.Context, config: str | None, debug: bool) -> None:
+    """Gridward: who is responsible for this spot, what is wrong where, is the city watched evenly."""
+    ctx.obj = Session(config)
+    ctx.meta["debug"] = debug
+
+
+def main() -> None:
+    """Run the command and exit with 0, 1 or 2."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    debug = "--debug" in sys.argv
+    try:
+        result = gridward.main(standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except GridwardError as fault:
+        click.echo(f"gridward: {fault}", err=True)
+        return fault.exit_code
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as fault:
+        fault.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("gridward: stopped.", err=True)
+        return 1
+    except BrokenPipeError:
+        # Who read our output has gone: nothing is left to say, and flushing at exit must not say it either.
+        sys.stdout = None  # type: ignore[assignment]
+        return 1
+    except Exception as fault:  # noqa: BLE001 - the last resort: an exit code outside 0, 1, 2 breaks the contract
+        if debug:
+            raise
+        click.echo(
+            f"gridward: an unexpected fault stopped the command: {type(fault).__name__}: {fault}. "
+            "Run it again with --debug before the command's name and report what it prints.",
+            err=True,
+        )
+        return 1

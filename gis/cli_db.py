@@ -1,0 +1,99 @@
+"""`gridward db`: the database under var/, or the state of your own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from gis.cli import settings_of
+from gis.errors import BadOption
+from gis.services import database
+
+__all__ = ["db"]
+
+
+@click.group()
+def db() -> None:
+    """The database: up, down, status, migrate, psql, dump, restore."""
+
+
+@db.command()
+@click.pass_context
+def up(ctx: click.Context) -> None:
+    """Start the private PostGIS, making it first where there is none."""
+    settings = settings_of(ctx)
+    if settings.database_url:
+        click.echo("GRIDWARD_DATABASE_URL is set: that database is run by its owner, nothing is started here.")
+        return
+    started = database.up(settings)
+    click.echo("The database is up." if started else "The database was up already.")
+
+
+@db.command()
+@click.pass_context
+def down(ctx: click.Context) -> None:
+    """Stop the private PostGIS; its data stay."""
+    stopped = database.down(settings_of(ctx))
+    click.echo("The database is stopped." if stopped else "The database was not running.")
+
+
+@db.command()
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Whether the database runs, which versions, where. Exit 1 when it does not run."""
+    found = database.status(settings_of(ctx))
+    if as_json:
+        click.echo(json.dumps(asdict(found)))
+    elif not found.private:
+        click.echo("The database is your own, by GRIDWARD_DATABASE_URL.")
+    elif found.running:
+        click.echo(f"running: PostgreSQL {found.server}, PostGIS {found.postgis}, {found.size_bytes / 1e6:.0f} MB")
+        click.echo(f"data:    {found.data}\nsocket:  {found.socket}")
+    else:
+        click.echo(f"not running; data: {found.data}\nStart it with: gridward db up")
+    if not found.running:
+        ctx.exit(1)
+
+
+@db.command()
+@click.pass_context
+def migrate(ctx: click.Context) -> None:
+    """Bring the database's tables to this version."""
+    from gis.services.schema import migrate as service
+
+    applied = service(settings_of(ctx))
+    click.echo(f"Applied: {', '.join(applied)}." if applied else "The database is of this version already.")
+
+
+@db.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def psql(ctx: click.Context, arguments: tuple[str, ...]) -> None:
+    """A psql prompt on the private database, as its superuser; ARGUMENTS go to psql."""
+    ctx.exit(1 if database.psql(settings_of(ctx), arguments) else 0)
+
+
+@db.command()
+@click.argument("file")
+@click.pass_context
+def dump(ctx: click.Context, file: str) -> None:
+    """Write the whole database to FILE."""
+    path = Path(file).absolute()
+    if not path.parent.is_dir():
+        raise BadOption(f"FILE is {file!r}, but its folder does not exist; make it first.")
+    database.dump(settings_of(ctx), path)
+    click.echo(f"{path.stat().st_size / 1e6:.1f} MB written to {path}")
+
+
+@db.command()
+@click.argument("file")
+@click.option("--replace", is_flag=True, help="Put the dump in the place of a database that holds data.")
+@click.pass_context
+def restore(ctx: click.Context, file: str, replace: bool) -> None:
+    """Read FILE, written by `db dump`, into the database."""
+    database.restore(settings_of(ctx), Path(file).absolute(), replace=replace)
+    click.echo("Restored.")

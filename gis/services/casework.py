@@ -1,0 +1,296 @@
+"""Reports become cases: located, decided by rule, stored with their evidence, in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gis.assignment.evidence import ENGINE, Decisions, decide, survey
+from gis.assignment.locator import Located, Locator
+from gis.crs import to_working
+from gis.errors import BadOption, Conflict
+from gis.periods import local_day
+from gis.quads import encode
+from gis.reports import Report, ReportBatch
+from gis.rights import ALL
+from gis.services.platform import Platform
+from gis.store import areas as area_store
+from gis.store import cases as store
+from gis.store import registers as register_store
+from gis.store.engine import Connection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["LoadOutcome", "Reported", "is_known", "known_categories", "load", "place_again", "report", "OUTCOMES"]
+
+OUTCOMES = ("located", "outside", "gap", "border_desk")
+
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOutcome:
+    """What became of each row: Σ stored + known = rows given. `differing` of the known rows said something else before."""
+
+    stored: dict[str, int]
+    known: int
+    differing: int
+
+    @property
+    def new(self) -> int:
+        return sum(self.stored.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The answer to one report; `created` is False when the same client's report was a case already."""
+
+    no: str
+    created: bool
+
+
+def known_categories(p: Platform, day: date) -> frozenset[str]:
+    """The codes of minor and major categories in force on `day`."""
+    with p.store.begin(ALL) as connection:
+        rows = register_store.categories(connection)
+    return frozenset(c.code for c in rows if c.valid_from <= day and (c.valid_to is None or day < c.valid_to))
+
+
+def is_known(p: Platform, namespace: str, key: str) -> bool:
+    """True when a report of this key is stored."""
+    with p.store.begin(ALL) as connection:
+        return bool(store.known_keys(connection, namespace, [key]))
+
+
+def load(p: Platform, batch: ReportBatch, *, namespace: str, by: str, now: datetime, on_step: Step) -> LoadOutcome:
+    """Decide and store the reports of a batch whose keys are not stored yet; all of them or, on any error, none.
+
+    `on_step` is told the name of each step as it begins: locate, decide, store.
+    """
+    with p.store.begin(ALL) as connection:
+        store.lock_keys(connection, namespace)
+        known = store.known_keys(connection, namespace, batch.key.tolist())
+        fresh = np.array([key not in known for key in batch.key], dtype=bool)
+        differing = sum(
+            known[key][0].hex() != digest
+            for key, digest in zip(batch.key[~fresh], batch.digest[~fresh], strict=True)
+        )
+        stored = dict.fromkeys(OUTCOMES, 0)
+        if fresh.any():
+            new = _take(batch, fresh)
+            frame = _decided(p, connection, new, today=local_day(now, p.place.timezone), on_step=on_step)
+            on_step("store")
+            store.add_cases(connection, frame, namespace=namespace, by=by, at=now)
+            for outcome, n in zip(*np.unique(frame["outcome"].astype(str), return_counts=True), strict=True):
+                stored[str(outcome)] = int(n)
+        return LoadOutcome(stored=stored, known=int((~fresh).sum()), differing=differing)
+
+
+def report(p: Platform, said: Report, *, client: tuple[str, str] | None, now: datetime) -> Reported:
+    """Decide and store one report. `client` is (device or account, its id for the report): the same id with the same
+    words is the same case, with other words a Conflict."""
+    namespace, key = client or ("", "")
+    batch = _batch_of(p, said)
+    with p.store.begin(ALL) as connection:
+        if client:
+            store.lock_keys(connection, namespace)
+            known = store.known_keys(connection, namespace, [key]).get(key)
+            if known:
+                if known[0].hex() != batch.digest[0]:
+                    raise Conflict(
+                        f"client_id {key!r} was used for another report; send a new client_id with a new report."
+                    )
+                return Reported(case_no(p, known[1], known[2]), False)
+        frame = _decided(p, connection, batch, today=local_day(now, p.place.timezone), on_step=lambda _: None)
+        frame["key"] = key
+        ids = store.add_cases(connection, frame, namespace=namespace if client else None, by="gridward", at=now)
+        return Reported(case_no(p, frame["received_on"].iloc[0], ids[key]), True)
+
+
+def case_no(p: Platform, day: date, number: int) -> str:
+    """The number a case is known by: prefix, year and month received, running number."""
+    return f"{p.place.case_prefix}{day:%y%m}-{number:07d}"
+
+
+def case_id(p: Platform, no: str) -> int | None:
+    """The running number within a case number; None when it is no case number of this place."""
+    prefix, dash, number = no.strip().upper().partition("-")
+    if not dash or not number.isascii() or not number.isdigit() or len(number) > 18:
+        return None
+    return int(number) if prefix.startswith(p.place.case_prefix.upper()) else None
+
+
+def place_again(p: Platform, connection: Connection, today: date) -> int:
+    """Place every case whose areas are no longer awake today; returns how many were looked at."""
+    import pandas as pd
+
+    rows = store.misplaced(connection, today)
+    if not rows:
+        return 0
+    locator = p.locator(connection, today)
+    x, y = (np.array([getattr(row, axis) for row in rows], dtype=float) for axis in ("x", "y"))
+    placement, status = _placement(locator, locator.locate_many(x, y))
+    frame = pd.DataFrame(
+        {
+            "received_on": [row.received_on for row in rows],
+            "id": [row.id for row in rows],
+            "placement": placement,
+            "status": status,
+        }
+    )
+    store.replace_placements(connection, frame)
+    return len(rows)
+
+
+def _batch_of(p: Platform, said: Report) -> ReportBatch:
+    x, y = np.array([said.x]), np.array([said.y])
+    east, north = to_working(x, y, crs=said.crs, working=p.place.crs)
+    if not (np.isfinite(east[0]) and np.isfinite(north[0])):
+        raise BadOption(f"x, y = {said.x}, {said.y} cannot be a position in {said.crs}; check the order (x is east) and crs.")
+    accuracy = said.accuracy if said.accuracy is not None else p.place.default_accuracy[said.source]
+    words = [said.x, said.y, said.crs, said.category, said.source, said.accuracy, said.description]
+    digest = hashlib.sha256("\x1f".join(map(str, words)).encode()).hexdigest()
+    moment = np.datetime64(said.received_at.astimezone(UTC).replace(tzinfo=None), "us")
+
+    def one(value: str) -> NDArray[np.object_]:
+        return np.array([value], dtype=object)
+
+    return ReportBatch(
+        row=np.array([1]),
+        key=one(""),
+        digest=one(digest),
+        x=x,
+        y=y,
+        crs=said.crs,
+        working_x=east,
+        working_y=north,
+        accuracy=np.array([accuracy], dtype=float),
+        received=np.array([moment]),
+        closed=np.array([np.datetime64("NaT", "us")]),
+        category=one(said.category),
+        source=one(said.source),
+        description=one(said.description),
+    )
+
+
+def _take(batch: ReportBatch, which: NDArray[np.bool_]) -> ReportBatch:
+    columns = {f.name: getattr(batch, f.name) for f in fields(batch)}
+    return replace(batch, **{name: c[which] for name, c in columns.items() if isinstance(c, np.ndarray)})
+
+
+def _decided(p: Platform, connection: Connection, batch: ReportBatch, *, today: date, on_step: Step) -> pd.DataFrame:
+    """The batch as rows ready to store. Each report is decided on the release in force on the day it was received."""
+    import pandas as pd
+
+    on_step("locate")
+    area_store.lock_boundaries(connection, alone=False)
+    register = p.register(connection)
+    days = _local_days(batch.received, p.place.timezone)
+    frames: list[pd.DataFrame] = []
+    for which, locator in _by_release(p, connection, days):
+        part = _take(batch, which)
+        on_step("locate")
+        found = survey(locator, part.working_x, part.working_y, part.accuracy, unit_level=p.place.unit_level)
+        on_step("decide")
+        decisions = decide(
+            locator, register, found, accuracy=part.accuracy, category=part.category, day=days[which]
+        )
+        frames.append(_frame(part, days[which], locator, decisions))
+    frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+    on_step("locate")
+    here = p.locator(connection, today)
+    frame["placement"], frame["status"] = _placement(
+        here, here.locate_many(frame["x"].to_numpy(), frame["y"].to_numpy())
+    )
+    return frame
+
+
+def _local_days(moments: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime64]:
+    """The day of the place for each UTC moment."""
+    import pandas as pd
+
+    local = pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+    return local.to_numpy().astype("datetime64[D]")
+
+
+def _by_release(
+    p: Platform, connection: Connection, days: NDArray[np.datetime64]
+) -> list[tuple[NDArray[np.bool_], Locator]]:
+    """Which reports fall to which locator; days before the first release have one without areas."""
+    starts = sorted({row.valid_from for row in area_store.releases(connection) if row.step == "active"})
+    edges = np.array(starts, dtype="datetime64[D]")
+    slot = np.searchsorted(edges, days, side="right")
+    return [
+        (slot == i, p.locator(connection, starts[i - 1] if i else date.min))
+        for i in np.unique(slot).tolist()
+    ]
+
+
+def _placement(locator: Locator, located: Located) -> tuple[list[str], NDArray[np.object_]]:
+    ids = np.stack(
+        [np.append(lv.ids, 0)[a.index] for lv, a in zip(locator.areas.levels, located.levels, strict=True)]
+    )
+    return _array_texts(ids), located.levels[0].status
+
+
+def _array_texts(ids: NDArray[np.int64]) -> list[str]:
+    """Columns of ids (levels × n, 0 = none) as PostgreSQL array texts."""
+    words = np.where(ids == 0, "NULL", ids.astype(str))
+    return ["{" + ",".join(column) + "}" for column in words.T.tolist()]
+
+
+def _word_arrays(columns: Sequence[NDArray[Any]]) -> list[str]:
+    return ["{" + ",".join(row) + "}" for row in zip(*(c.astype(str).tolist() for c in columns), strict=True)]
+
+
+def _frame(part: ReportBatch, days: NDArray[np.datetime64], locator: Locator, d: Decisions) -> pd.DataFrame:
+    """One release's decisions as the rows that `staged_cases.sql` describes."""
+    import pandas as pd
+
+    def or_null(values: NDArray[Any]) -> NDArray[np.object_]:
+        return np.where((values == "") | (values == 0), None, values)
+
+    closed = ~np.isnat(part.closed)
+    return pd.DataFrame(
+        {
+            "key": part.key,
+            "digest": part.digest,
+            "received_on": days.astype(object),
+            "received_at": np.datetime_as_string(part.received, unit="us"),
+            "category": part.category,
+            "source": part.source,
+            "description": part.description,
+            "original_x": part.x,
+            "original_y": part.y,
+            "original_crs": part.crs,
+            "accuracy_m": part.accuracy,
+            "x": part.working_x,
+            "y": part.working_y,
+            "quad": encode(part.working_x, part.working_y),
+            "state": np.where(closed, "closed", d.state),
+            "closed_at": np.where(closed, np.datetime_as_string(part.closed, unit="us"), None),
+            "on_day": days.astype(object),
+            "release_id": pd.array([d.release_id] * len(part), dtype="Int64"),
+            "area_ids": _array_texts(d.area_id),
+            "statuses": _word_arrays([a.status for a in d.located.levels]),
+            "on_borders": _word_arrays([a.on_border for a in d.located.levels]),
+            "border_distance_m": np.where(np.isfinite(d.border_distance), d.border_distance, np.nan),
+            "confidence": d.confidence,
+            "unit": or_null(d.rulings.unit),
+            "territory_unit": or_null(d.rulings.territory),
+            "forward_to": or_null(d.rulings.forward_to),
+            "rule_id": pd.array(or_null(d.rule_id), dtype="Int64"),
+            "runner_up_area": or_null(d.runner_up_area),
+            "runner_up_unit": or_null(d.rulings.runner_up),
+            "scope": d.rulings.scope,
+            "outcome": d.outcome,
+            "engine": ENGINE,
+        }
+    )

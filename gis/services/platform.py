@@ -1,0 +1,88 @@
+"""The running platform: settings, store, and the locators built so far. One per process, made after a fork."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from datetime import date
+from typing import Any, TypeVar, cast
+
+from gis.assignment.locator import Locator
+from gis.assignment.responsibility import Register
+from gis.place import Place
+from gis.rights import ALL
+from gis.settings import Settings
+from gis.store import areas as area_store
+from gis.store import registers as register_store
+from gis.store.cluster import Cluster
+from gis.store.engine import Connection, Store
+from gis.store.places import claim
+
+__all__ = ["Platform", "open_platform"]
+
+T = TypeVar("T")
+
+
+class Platform:
+    """What every service takes first. Threads share it; nothing is opened before the first use."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.settings = settings
+        self.store = store
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()
+        self._building: dict[Hashable, threading.Lock] = {}
+
+    @property
+    def place(self) -> Place:
+        return self.settings.place
+
+    def ping(self) -> None:
+        """Raise DatabaseDown unless the database answers; SettingsFault when it holds another place."""
+        with self.store.begin(ALL) as connection:
+            claim(connection, self.place)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def keep(self, key: Hashable, make: Callable[[], T], *, at_most: int = 64) -> T:
+        """The value made once for a key; the longest unused of `at_most` values is let go."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return cast(T, self._kept[key])
+            gate = self._building.setdefault(key, threading.Lock())
+        with gate:  # two threads that want the same locator build it once
+            with self._lock:
+                if key in self._kept:
+                    return cast(T, self._kept[key])
+            value = make()
+            with self._lock:
+                self._kept[key] = value
+                self._building.pop(key, None)
+                while len(self._kept) > at_most:
+                    self._kept.popitem(last=False)
+            return value
+
+    def locator(self, connection: Connection, day: date) -> Locator:
+        """The locator of the release in force on `day`."""
+        return self.locator_of(connection, area_store.release_on(connection, day))
+
+    def locator_of(self, connection: Connection, release_id: int | None) -> Locator:
+        """The locator of a release, built once: what a release holds never changes."""
+        levels = self.place.level_names
+        return self.keep(("locator", release_id), lambda: Locator(area_store.load_areas(connection, release_id, levels)))
+
+    def register(self, connection: Connection) -> Register:
+        """Units, territories and rules with all their versions."""
+        return Register(
+            units=register_store.units(connection),
+            territories=register_store.territories(connection),
+            rules=register_store.rules(connection),
+        )
+
+
+def open_platform(settings: Settings) -> Platform:
+    """The platform of these settings, logged in as gridward_app."""
+    return Platform(settings, Store.at(Cluster.of(settings).url("gridward_app")))

@@ -1,0 +1,219 @@
+"""Areas and features: what is awake on a day, and the release that is put to bed, woken, or sent back to sleep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from sqlalchemy import Connection, func, select, text
+
+from gis.areas import AreaSet, DeliveredLayer, Delivery, Feature, LevelAreas, paths_of
+from gis.store.engine import copy_frame, sql_file
+from gis.store.tables import area, feature, release_area, release_feature
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "add_event",
+    "add_release",
+    "add_members",
+    "current_members",
+    "load_areas",
+    "load_features",
+    "lock_boundaries",
+    "release_on",
+    "releases",
+    "rewake",
+]
+
+_LOCK = 320404002
+
+
+def lock_boundaries(connection: Connection, *, alone: bool) -> None:
+    """Readers that decide share the lock, who wakes a release holds it alone: nothing is decided on a mix of two."""
+    name = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+    connection.execute(text(f"SELECT {name}({_LOCK})"))
+
+
+def release_on(connection: Connection, day: date) -> int | None:
+    """The id of the release in force on a day; None when there is none."""
+    return connection.execute(text(sql_file("release_on.sql")), {"day": day}).scalar_one_or_none()
+
+
+def load_areas(connection: Connection, release_id: int | None, levels: Sequence[str]) -> AreaSet:
+    """The areas of a release, level by level, sorted by path in byte order; none at all for None.
+
+    What a release holds never changes, so the answer may be kept for ever under the release's id.
+    """
+    names = ("id", "code", "name", "name_en", "path", "parent", "has_children", "area_m2")
+    columns = [area.c[name] for name in names]
+    out: list[LevelAreas] = []
+    above: dict[str, int] = {}
+    for level in levels:
+        query = (
+            select(*columns, func.ST_AsBinary(area.c.geom).label("wkb"))
+            .join(release_area, release_area.c.area_id == area.c.id)
+            .where(release_area.c.release_id == release_id, area.c.level == level)
+            .order_by(area.c.path)
+        )
+        rows = connection.execute(query).all()
+        out.append(_level(level, rows, above))
+        above = {code: i for i, code in enumerate(out[-1].codes)}
+    return AreaSet(release_id=release_id, levels=tuple(out))
+
+
+def _level(level: str, rows: Sequence[Any], above: Mapping[str, int]) -> LevelAreas:
+    def column(name: str) -> Any:
+        return np.array([getattr(row, name) for row in rows] or [], dtype=object)
+
+    return LevelAreas(
+        level=level,
+        ids=column("id").astype(np.int64),
+        codes=column("code"),
+        names=column("name"),
+        names_en=column("name_en"),
+        paths=column("path"),
+        parent_index=np.array([above.get(row.parent, -1) for row in rows], dtype=np.int64),
+        has_children=column("has_children").astype(bool),
+        area_m2=column("area_m2").astype(float),
+        geometry=np.asarray(shapely.from_wkb([bytes(row.wkb) for row in rows]), dtype=object),
+    )
+
+
+def load_features(connection: Connection, release_id: int | None) -> list[Feature]:
+    """The map features of a release, ordered by layer and code."""
+    query = (
+        select(
+            *(feature.c[name] for name in ("layer", "code", "name", "name_en", "class", "width_m")),
+            func.ST_AsBinary(feature.c.geom).label("wkb"),
+        )
+        .join(release_feature, release_feature.c.feature_id == feature.c.id)
+        .where(release_feature.c.release_id == release_id)
+        .order_by(feature.c.layer, feature.c.code)
+    )
+    return [Feature(*row[:6], shapely.from_wkb(bytes(row.wkb))) for row in connection.execute(query)]
+
+
+def current_members(connection: Connection, day: date) -> list[Any]:
+    """The areas awake on `day` as rows (id, level, code, name, name_en, parent, path, residents, has_children, wkb)."""
+    names = ("id", "level", "code", "name", "name_en", "parent", "path", "residents", "has_children")
+    query = select(*(area.c[name] for name in names), func.ST_AsBinary(area.c.geom).label("wkb")).where(
+        area.c.validity.op("@>")(day)
+    )
+    return list(connection.execute(query))
+
+
+def add_release(connection: Connection, delivery: Delivery, *, base_id: int | None, accepted: str) -> int:
+    """Store what a delivery says about itself and which release it was compared with; returns the release's id."""
+    facts = delivery.facts
+    names = "title, document, source, licence, synthetic, valid_from, line_accuracy_m, levels, hash, base_id, accepted"
+    values = ", ".join(f":{name}" for name in names.split(", "))
+    return int(
+        connection.execute(
+            text(f"INSERT INTO release ({names}) VALUES ({values.replace(':accepted', 'CAST(:accepted AS jsonb)')}) RETURNING id"),
+            {
+                "title": facts.title,
+                "document": facts.document,
+                "source": facts.source,
+                "licence": facts.licence,
+                "synthetic": facts.synthetic,
+                "valid_from": delivery.valid_from,
+                "line_accuracy_m": facts.line_accuracy_m,
+                "levels": [layer.level for layer in delivery.layers],
+                "hash": delivery.hash,
+                "base_id": base_id,
+                "accepted": accepted,
+            },
+        ).scalar_one()
+    )
+
+
+def add_members(
+    connection: Connection,
+    release_id: int,
+    *,
+    new_areas: Sequence[tuple[DeliveredLayer, Any]],
+    kept: Sequence[int],
+    paths: Mapping[str, str],
+    features: Sequence[Feature] | None,
+) -> None:
+    """Put a release to bed: its new areas asleep, the rows it keeps by id; `features` None keeps the awake ones.
+
+    `new_areas` pairs each layer with the positions of its areas that are not stored yet.
+    """
+    frames = [_area_frame(layer, which, paths) for layer, which in new_areas if len(which)]
+    srid = connection.execute(text("SELECT Find_SRID('gridward', 'area', 'geom')")).scalar_one()
+    connection.execute(text(sql_file("staged_areas.sql")))
+    for frame in frames:
+        copy_frame(connection, "staged_area", frame, not_null=["code", "name", "name_en", "parent", "path"])
+    connection.execute(text(sql_file("add_areas.sql")), {"release_id": release_id, "srid": srid})
+    connection.execute(
+        text("INSERT INTO release_area SELECT :release_id, id FROM unnest(CAST(:kept AS bigint[])) id"),
+        {"release_id": release_id, "kept": list(kept)},
+    )
+    if features is None:
+        connection.execute(text(sql_file("keep_features.sql")), {"release_id": release_id})
+        return
+    connection.execute(text(sql_file("staged_features.sql")))
+    if features:
+        copy_frame(connection, "staged_feature", _feature_frame(features), not_null=["code", "name", "name_en", "class"])
+    connection.execute(text(sql_file("add_features.sql")), {"release_id": release_id, "srid": srid})
+
+
+def _area_frame(layer: DeliveredLayer, which: Any, paths: Mapping[str, str]) -> pd.DataFrame:
+    import pandas as pd
+
+    geometry = layer.geometry[which]
+    return pd.DataFrame(
+        {
+            "level": layer.level,
+            "code": layer.codes[which],
+            "name": layer.names[which],
+            "name_en": layer.names_en[which],
+            "parent": layer.parents[which],
+            "path": [paths[code] for code in layer.codes[which]],
+            "residents": pd.array(np.where(np.isnan(r := layer.residents[which]), None, r), dtype="Int64"),
+            "has_children": layer.has_children[which],
+            "area_m2": shapely.area(geometry),
+            "wkb": shapely.to_wkb(geometry, hex=True),
+        }
+    )
+
+
+def _feature_frame(features: Sequence[Feature]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "layer": [f.layer for f in features],
+            "code": [f.code for f in features],
+            "name": [f.name for f in features],
+            "name_en": [f.name_en for f in features],
+            "class": [f.kind for f in features],
+            "width_m": [f.width_m for f in features],
+            "wkb": shapely.to_wkb([f.geometry for f in features], hex=True),
+        }
+    )
+
+
+def add_event(connection: Connection, release_id: int, step: str, *, at: datetime, by: str, reason: str = "") -> None:
+    """Append what happened to a release."""
+    connection.execute(
+        text("INSERT INTO release_event (release_id, step, at, by, reason) VALUES (:id, :step, :at, :by, :reason)"),
+        {"id": release_id, "step": step, "at": at, "by": by, "reason": reason},
+    )
+
+
+def rewake(connection: Connection) -> None:
+    """Set every validity to what the active releases say: waking and sending back to sleep are this one statement."""
+    for table in ("area", "feature"):
+        connection.execute(text(sql_file("rewake.sql").replace("{table}", table)))
+
+
+def releases(connection: Connection) -> list[Any]:
+    """Every release with its state, oldest first: id, levels, step, valid_from, hash, title, document, at, by."""
+    return list(connection.execute(text(sql_file("releases.sql"))))

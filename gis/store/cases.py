@@ -1,0 +1,258 @@
+"""Cases: stored set-wise with their evidence and events; read by filter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, text
+
+from gis.cases import CaseFilter
+from gis.quads import ranges
+from gis.store.engine import copy_frame, sql_file
+from gis.store.tables import cases
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Asked",
+    "add_cases",
+    "area_codes",
+    "area_names",
+    "case_row",
+    "case_rows",
+    "conditions",
+    "counts_by_area",
+    "density",
+    "events",
+    "evidence",
+    "evidence_rows",
+    "days_with_cases",
+    "known_keys",
+    "lock_keys",
+    "misplaced",
+    "name_of_code",
+    "replace_placements",
+    "totals",
+    "used",
+]
+
+_TEXTS = ("key", "category", "source", "description", "original_crs")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A filter ready for the database: `area` is (depth from 1, area id) of the filter's area, if it names one."""
+
+    where: CaseFilter
+    area: tuple[int, int] | None = None
+
+
+def lock_keys(connection: Connection, namespace: str) -> None:
+    """One writer of keys of a namespace at a time, so that two loads of one file store it once."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(320404003, hashtext(:namespace))"), {"namespace": namespace})
+
+
+def known_keys(connection: Connection, namespace: str, keys: Sequence[str]) -> dict[str, tuple[bytes, date, int]]:
+    """Of these keys, those stored already: key -> (digest, day received, case id)."""
+    rows = connection.execute(
+        text(
+            "SELECT key, digest, received_on, case_id FROM case_key "
+            "WHERE namespace = :namespace AND key = ANY(CAST(:keys AS text[]))"
+        ),
+        {"namespace": namespace, "keys": list(keys)},
+    )
+    return {row.key: (bytes(row.digest), row.received_on, row.case_id) for row in rows}
+
+
+def add_cases(connection: Connection, frame: pd.DataFrame, *, namespace: str | None, by: str, at: datetime) -> dict[str, int]:
+    """Store decided reports with evidence, events and keys (no keys without a namespace); returns key -> case id.
+
+    `frame` has the columns of `staged_cases.sql`; digest is hex, array columns are PostgreSQL array texts.
+    """
+    connection.execute(text(sql_file("staged_cases.sql")))
+    copy_frame(connection, "staged_case", frame, not_null=_TEXTS)
+    connection.execute(
+        text("SELECT open_month(day) FROM (SELECT DISTINCT date_trunc('month', received_on)::date FROM staged_case) m(day)")
+    )
+    srid = connection.execute(text("SELECT Find_SRID('gridward', 'part', 'geom')")).scalar_one()
+    values = {"namespace": namespace, "by": by, "at": at, "srid": srid}
+    for name in ("add_case_events.sql", "add_cases.sql", "add_decisions.sql"):
+        connection.execute(text(sql_file(name)), values)
+    if namespace is not None:
+        connection.execute(text(sql_file("add_case_keys.sql")), values)
+    return {row.key: row.id for row in connection.execute(text("SELECT key, id FROM staged_case"))}
+
+
+def conditions(asked: Asked) -> list[ColumnElement[bool]]:
+    """The filter as conditions on `cases`."""
+    where = asked.where
+    found: list[ColumnElement[bool]] = []
+    if where.period:
+        found += [cases.c.received_on >= where.period.start, cases.c.received_on < where.period.end]
+    if where.category:
+        found.append(cases.c.category.startswith(where.category, autoescape=True))
+    for column, value in ((cases.c.unit, where.unit), (cases.c.source, where.source), (cases.c.state, where.state)):
+        if value:
+            found.append(column == value)
+    if asked.area:
+        found.append(cases.c.placement[asked.area[0]] == asked.area[1])
+    if where.bbox:
+        found += _in_box(where.bbox)
+    return found
+
+
+def _in_box(bbox: tuple[float, float, float, float]) -> list[ColumnElement[bool]]:
+    """By quad key, whose integer comparison keeps its index under row-level security; then exactly."""
+    west, south, east, north = bbox
+    keys = or_(*(cases.c.quad.between(low, high) for low, high in ranges(bbox)))
+    x, y = func.ST_X(cases.c.geom), func.ST_Y(cases.c.geom)
+    return [keys, x.between(west, east), y.between(south, north)]
+
+
+def counts_by_area(connection: Connection, asked: Asked, *, depth: int, spans: Mapping[str, tuple[date, date]]) -> list[Any]:
+    """Cases per area id of a level (depth from 1) and per named span of days.
+
+    Rows: area, parent, status, then one count for each span. Where area is None, parent is the area above, if any. The
+    filter's own period is not applied, the spans are.
+    """
+    area = cases.c.placement[depth].label("area")
+    parent = case((area.is_(None), cases.c.placement[depth - 1])).label("parent")
+    counted = [
+        func.count().filter(cases.c.received_on >= start, cases.c.received_on < end).label(name)
+        for name, (start, end) in spans.items()
+    ]
+    first = min(start for start, _ in spans.values())
+    last = max(end for _, end in spans.values())
+    query = (
+        select(area, parent, cases.c.status, *counted)
+        .where(cases.c.received_on >= first, cases.c.received_on < last, *conditions(asked))
+        .group_by(area, parent, cases.c.status)
+    )
+    return list(connection.execute(query))
+
+
+def density(connection: Connection, asked: Asked, *, level: int, limit: int) -> list[Any]:
+    """Gridded counts: rows (key >> 2·level, n) of the filter's cases, the fullest `limit` of them."""
+    key = cases.c.quad.op(">>")(2 * level).label("key")
+    n = func.count().label("n")
+    return list(
+        connection.execute(select(key, n).where(*conditions(asked)).group_by(key).order_by(n.desc(), key).limit(limit))
+    )
+
+
+def totals(connection: Connection, asked: Asked) -> dict[str, int]:
+    """The filter's cases by placement status: area, outside, gap."""
+    query = select(cases.c.status, func.count()).where(*conditions(asked)).group_by(cases.c.status)
+    return {status: n for status, n in connection.execute(query)}
+
+
+def days_with_cases(connection: Connection) -> tuple[date | None, date | None]:
+    """The first and the newest day on which a report was received."""
+    row = connection.execute(select(func.min(cases.c.received_on), func.max(cases.c.received_on))).one()
+    return row[0], row[1]
+
+
+def used(connection: Connection, column: str) -> list[str]:
+    """The values of a text column that occur, sorted."""
+    query = select(cases.c[column]).where(cases.c[column].is_not(None)).distinct().order_by(cases.c[column])
+    return list(connection.execute(query).scalars())
+
+
+_SHOWN = (
+    cases.c.id,
+    cases.c.received_on,
+    cases.c.received_at,
+    cases.c.category,
+    cases.c.source,
+    cases.c.state,
+    cases.c.unit,
+    cases.c.placement,
+    cases.c.description,
+    cases.c.accuracy_m,
+    cases.c.closed_at,
+    func.ST_X(cases.c.geom).label("x"),
+    func.ST_Y(cases.c.geom).label("y"),
+)
+
+
+def case_rows(connection: Connection, asked: Asked, *, limit: int, after: tuple[date, int] | None = None) -> list[Any]:
+    """The newest cases of a filter, `limit` of them, after the one named by (day received, id)."""
+    query = select(*_SHOWN).where(*conditions(asked))
+    if after:
+        day, number = after
+        query = query.where(or_(cases.c.received_on < day, and_(cases.c.received_on == day, cases.c.id < number)))
+    return list(connection.execute(query.order_by(cases.c.received_on.desc(), cases.c.id.desc()).limit(limit)))
+
+
+def case_row(connection: Connection, number: int) -> Any | None:
+    """One case by its id."""
+    return connection.execute(select(*_SHOWN).where(cases.c.id == number)).one_or_none()
+
+
+def events(connection: Connection, day: date, number: int) -> list[Any]:
+    """What happened to a case, in order."""
+    return list(
+        connection.execute(
+            text(
+                "SELECT seq, at, kind, by, note, encode(hash, 'hex') AS hash FROM case_event "
+                "WHERE received_on = :day AND case_id = :id ORDER BY seq"
+            ),
+            {"day": day, "id": number},
+        )
+    )
+
+
+def evidence(connection: Connection, day: date, number: int) -> Any | None:
+    """The newest decision of a case with the words it refers to (release, rule, units, categories, areas)."""
+    statement = sql_file("evidence.sql")
+    return connection.execute(text(statement), {"day": day, "id": number}).one_or_none()
+
+
+def area_names(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, str, str, str]]:
+    """id -> (level, code, name, name_en)."""
+    rows = connection.execute(
+        text("SELECT id, level, code, name, name_en FROM area WHERE id = ANY(CAST(:ids AS bigint[]))"), {"ids": list(ids)}
+    )
+    return {row[0]: tuple(row[1:]) for row in rows}
+
+
+def area_codes(connection: Connection) -> dict[int, str]:
+    """id -> code of every area ever stored."""
+    return {row[0]: row[1] for row in connection.execute(text("SELECT id, code FROM area"))}
+
+
+def name_of_code(connection: Connection, release_id: int | None, code: str | None) -> str | None:
+    """What the area of a code is called in a release."""
+    return connection.execute(
+        text(
+            "SELECT a.name FROM area a JOIN release_area m ON m.area_id = a.id "
+            "WHERE m.release_id = :release AND a.code = :code LIMIT 1"
+        ),
+        {"release": release_id, "code": code},
+    ).scalar_one_or_none()
+
+
+def evidence_rows(connection: Connection) -> Any:
+    """Every case with its newest decision, as the export lists them; streamed."""
+    return connection.execution_options(stream_results=True, yield_per=5000).execute(text(sql_file("export.sql")))
+
+
+def misplaced(connection: Connection, today: date) -> list[Any]:
+    """Cases whose placement is not of the areas awake today: rows (received_on, id, x, y)."""
+    return list(connection.execute(text(sql_file("misplaced.sql")), {"today": today}))
+
+
+def replace_placements(connection: Connection, frame: pd.DataFrame) -> None:
+    """Set placement and status of cases; columns received_on, id, placement (array text), status."""
+    connection.execute(text(sql_file("staged_placements.sql")))
+    copy_frame(connection, "staged_placement", frame)
+    connection.execute(
+        text(
+            "UPDATE cases c SET placement = s.placement, status = s.status FROM staged_placement s "
+            "WHERE c.received_on = s.received_on AND c.id = s.id"
+        )
+    )

@@ -1,0 +1,88 @@
+"""Connections: every transaction takes one class role, so row-level security holds for whatever is done in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from importlib.resources import files
+from io import StringIO
+from typing import TYPE_CHECKING, Protocol
+
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from gis.errors import DatabaseDown
+from gis.rights import Rights
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Connection", "Store", "copy_frame", "sql_file", "take_role"]
+
+
+class _Begins(Protocol):
+    def begin(self) -> AbstractContextManager[Connection]: ...
+
+
+class Store:
+    """The database of one place. Threads share it; make it after a fork, not before."""
+
+    def __init__(self, source: Engine | _Begins) -> None:
+        self._source = source
+
+    @classmethod
+    def at(cls, url: str, *, pool_size: int = 8) -> Store:
+        """A store on a PostgreSQL address; nothing is opened before the first transaction."""
+        # pre-ping: after a kill -9 of the server the next request finds the restarted one instead of failing once.
+        return cls(
+            create_engine(
+                url,
+                pool_size=pool_size,
+                max_overflow=4,
+                pool_pre_ping=True,
+                connect_args={"options": "-c search_path=gridward,public -c timezone=UTC", "connect_timeout": 10},
+            )
+        )
+
+    @contextmanager
+    def begin(self, rights: Rights) -> Iterator[Connection]:
+        """One transaction under one class role; commits at the end, rolls back on any error."""
+        try:
+            with self._source.begin() as connection:
+                take_role(connection, rights)
+                yield connection
+        except OperationalError as fault:
+            first = str(fault.orig).strip().splitlines()[0] if fault.orig else str(fault)
+            raise DatabaseDown(
+                f"The database does not answer ({first}); see `gridward db status` and start it with `gridward db up`."
+            ) from fault
+
+    def close(self) -> None:
+        if isinstance(self._source, Engine):
+            self._source.dispose()
+
+
+def take_role(connection: Connection, rights: Rights) -> None:
+    """Take the class role for the rest of the transaction; the login role itself may do nothing."""
+    # The role's name is one of three constants; a role cannot be a bound value.
+    connection.execute(text(f"SET LOCAL ROLE {rights.role}"))
+    connection.execute(text("SELECT set_config('gridward.unit', :unit, true)"), {"unit": rights.unit})
+
+
+def sql_file(name: str) -> str:
+    """The text of a statement kept in gis/store/sql."""
+    return files("gis.store.sql").joinpath(name).read_text(encoding="utf-8")
+
+
+def copy_frame(connection: Connection, table: str, frame: pd.DataFrame, *, not_null: Sequence[str] = ()) -> None:
+    """COPY a frame into a table whose columns bear the frame's names; missing values become NULL.
+
+    `not_null` names text columns: without it the text \\N that somebody typed would be read as NULL.
+    """
+    buffer = StringIO()
+    frame.to_csv(buffer, index=False, header=False, na_rep="\\N")
+    buffer.seek(0)
+    columns = ", ".join(f'"{name}"' for name in frame.columns)
+    forced = f", FORCE_NOT_NULL ({', '.join(not_null)})" if not_null else ""
+    with connection.connection.cursor() as cursor:
+        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv, NULL '\\N'{forced})", buffer)  # type: ignore[attr-defined]

@@ -1,0 +1,215 @@
+"""Reading by program: where a point lies, cases, counts, places, releases, and what maps draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from flask import Blueprint, Response, jsonify
+
+from gis.errors import RightsRefused
+from gis.rights import PUBLIC
+from gis.services import boundaries, maps, views
+from gis.services import cases as cases_service
+from gis.services.locating import locate as locate_point
+from webmap import access, clock
+from webmap.api.operation import Operation, operation
+from webmap.api.shapes import case_json, counts_json, density_json, event_json, places_json, why_json
+from webmap.headers import unchanged, validated
+from webmap.params import FILTERS, case_filter
+
+__all__ = ["api"]
+
+api = Blueprint("reading", __name__, url_prefix="/api/v1")
+
+Values = dict[str, Any]
+_GEOJSON: Final = "application/geo+json"
+
+
+@api.get("/locate")
+@operation(
+    Operation(
+        "Where a point lies at every level, and whose it is",
+        query=("x", "y", "crs", "at", "accuracy"),
+        required=("x", "y"),
+        answers={200: "Location"},
+    )
+)
+def locate(values: Values) -> Response:
+    found = locate_point(
+        access.platform(),
+        values["x"],
+        values["y"],
+        crs=values["crs"],
+        at=values["at"] or clock.today(),
+        accuracy=values["accuracy"],
+    )
+    return jsonify(found)
+
+
+@api.get("/releases")
+@operation(Operation("Boundary releases, oldest first", answers={200: "Releases"}))
+def releases(values: Values) -> Response:
+    return jsonify(releases=boundaries.releases(access.platform()))
+
+
+@api.get("/cases")
+@operation(
+    Operation(
+        "The newest cases of a filter, newest first",
+        query=(*FILTERS, "area", "bbox", "limit", "after"),
+        answers={200: "Cases"},
+        faults=(400, 403, 404, 503),
+    )
+)
+def cases(values: Values) -> Response:
+    access.require_cases()
+    where = case_filter(values, access.place())
+    limit = values["limit"]
+    rows = cases_service.cases(
+        access.platform(), where, limit=limit + 1, after=values["after"], rights=access.rights(), today=clock.today()
+    )
+    shown = rows[:limit]
+    return jsonify(
+        cases=[case_json(row) for row in shown],
+        next=shown[-1].no if len(rows) > limit else None,
+    )
+
+
+@api.get("/cases/<no>")
+@operation(Operation("One case with its history", answers={200: "CasePage"}, faults=(400, 403, 404, 503)))
+def case(values: Values, no: str) -> Response:
+    access.require_cases()
+    found = cases_service.case(access.platform(), no, rights=access.rights(), today=clock.today())
+    return jsonify(
+        **case_json(found.row),
+        accuracy_m=found.accuracy,
+        closed_on=found.closed_on.isoformat() if found.closed_on else None,
+        deadline=found.deadline.isoformat() if found.deadline else None,
+        events=[event_json(event) for event in found.events],
+        nearby=[row.no for row in found.nearby],
+        why=why_json(found.why) if found.why else None,
+    )
+
+
+@api.get("/cases/<no>/why")
+@operation(
+    Operation("Why a case is whose it is, decided again", answers={200: "Why"}, faults=(400, 403, 404, 503))
+)
+def why(values: Values, no: str) -> Response:
+    access.require_cases()
+    return jsonify(why_json(cases_service.why(access.platform(), no, rights=access.rights())))
+
+
+@api.get("/counts")
+@operation(
+    Operation(
+        "Cases per area of a level, beside the span before and what is usual",
+        query=("level", *FILTERS),
+        required=("level",),
+        answers={200: "Counts"},
+    )
+)
+def counts(values: Values) -> Response:
+    found = views.area_counts(
+        access.platform(),
+        case_filter(values, access.place()),
+        level=values["level"],
+        rights=access.rights(),
+        today=clock.today(),
+    )
+    return jsonify(counts_json(found, access.rights()))
+
+
+@api.get("/places")
+@operation(
+    Operation(
+        "The places with most cases, in words: cells of one community that share their nearest landmark or road",
+        query=(*FILTERS, "limit"),
+        answers={200: "Places"},
+    )
+)
+def places(values: Values) -> Response:
+    found = views.ranked_places(
+        access.platform(),
+        case_filter(values, access.place()),
+        limit=values["limit"],
+        rights=access.rights(),
+        today=clock.today(),
+    )
+    return jsonify(places=places_json(found, access.rights()))
+
+
+@api.get("/density")
+@operation(
+    Operation(
+        "Counts in squares of the working CRS; the sum of n is total unless truncated",
+        query=(*FILTERS, "area", "bbox", "zoom", "crs"),
+        answers={200: "Density"},
+        faults=(400, 403, 503),
+    )
+)
+def density(values: Values) -> Response:
+    if access.rights() == PUBLIC:
+        raise RightsRefused(
+            "Squares of a few metres could point at one person and are not told to the public; "
+            "ask /api/v1/counts for counts by area."
+        )
+    found = views.density(
+        access.platform(),
+        case_filter(values, access.place()),
+        zoom=values["zoom"],
+        crs=values["crs"],
+        rights=access.rights(),
+        today=clock.today(),
+    )
+    return jsonify(density_json(found))
+
+
+@api.get("/areas")
+@operation(
+    Operation(
+        "Outlines of a level as one simplified coverage, GeoJSON in degrees WGS 84",
+        query=("level", "zoom", "bbox"),
+        required=("level",),
+        answers={200: "FeatureCollection"},
+        faults=(304, 400, 503),
+        media=_GEOJSON,
+    )
+)
+def areas(values: Values) -> Response:
+    def draw() -> bytes:
+        return maps.area_shapes(
+            access.platform(),
+            level=values["level"],
+            zoom=values["zoom"],
+            bbox=values["bbox"],
+            today=clock.today(),
+        )
+
+    return _drawn(draw)
+
+
+@api.get("/basemap/<layer>")
+@operation(
+    Operation(
+        "One layer of the city's own base map, GeoJSON in degrees WGS 84",
+        query=("zoom", "bbox"),
+        answers={200: "FeatureCollection"},
+        faults=(304, 400, 503),
+        media=_GEOJSON,
+    )
+)
+def basemap(values: Values, layer: str) -> Response:
+    def draw() -> bytes:
+        return maps.basemap(
+            access.platform(), layer=layer, zoom=values["zoom"], bbox=values["bbox"], today=clock.today()
+        )
+
+    return _drawn(draw)
+
+
+def _drawn(draw: Callable[[], bytes]) -> Response:
+    """GeoJSON with a validator: while the areas stay the same, a browser that has it is told 304 and nothing is drawn."""
+    version = views.overview(access.platform(), rights=access.rights(), today=clock.today()).version
+    return unchanged(version) or validated(Response(draw(), mimetype=_GEOJSON), version)

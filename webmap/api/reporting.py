@@ -1,0 +1,158 @@
+"""A report by program: parsed here, decided by the core, answered with the case and its evidence."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from flask import Blueprint, Response, jsonify, request, url_for
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from gis.crs import parse_crs
+from gis.errors import UnknownCrs
+from gis.reports import Report
+from gis.rights import ALL
+from gis.services import cases as cases_service
+from gis.services.casework import known_categories
+from gis.services.casework import report as store_report
+from webmap import access, clock
+from webmap.api.operation import Operation, operation
+from webmap.errors import BodyFault
+
+__all__ = ["FIELDS", "api"]
+
+api = Blueprint("reporting", __name__, url_prefix="/api/v1")
+
+MAX_DESCRIPTION: Final = 2000
+MAX_CLIENT_ID: Final = 100
+
+
+@api.post("/reports")
+@operation(
+    Operation(
+        "Report a problem: it becomes a case, located and assigned at once",
+        answers={200: "Reported", 201: "Reported"},
+        faults=(400, 409, 413, 415, 422, 503),
+        body="Report",
+    )
+)
+def report(values: dict[str, Any]) -> Response:
+    body = _body()
+    said = _report(body)
+    client = (access.device(), body["client_id"]) if body.get("client_id") else None
+    stored = store_report(access.platform(), said, client=client, now=clock.now())
+    # All rights, for one read: whoever sent a report may read what was decided about it, and a case found again
+    # through client_id is the sender's own.
+    found = cases_service.case(access.platform(), stored.no, rights=ALL, today=clock.today())
+    answer = jsonify(
+        case=stored.no,
+        unit={"code": found.row.unit, "name": found.row.unit_name} if found.row.unit else None,
+        state=found.row.state,
+        deadline=None,
+        evidence=dict(found.why.evidence) if found.why else {},
+    )
+    answer.status_code = 201 if stored.created else 200
+    answer.headers["Location"] = url_for("reading.case", no=stored.no)
+    return answer
+
+
+def _body() -> dict[str, Any]:
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType(f"The body is {request.mimetype or 'of no named type'}; send application/json.")
+    try:
+        body = json.loads(request.get_data(), parse_constant=_NoNumber)
+    except (ValueError, RecursionError):
+        raise BadRequest("The body is no JSON; wanted one object with x, y, crs and category.") from None
+    if not isinstance(body, dict):
+        raise BadRequest(f"The body is a JSON {type(body).__name__}; wanted one object with x, y, crs and category.")
+    return body
+
+
+class _NoNumber(str):
+    """NaN or Infinity, which Python's reader would take for numbers; kept as its word to be named as a fault."""
+
+
+def _report(body: Mapping[str, Any]) -> Report:
+    """The report a body describes; BodyFault with every fault of it."""
+    faults = [
+        {"field": name, "found": _brief(value), "wanted": "only " + ", ".join(FIELDS)}
+        for name, value in body.items()
+        if name not in FIELDS
+    ]
+    for name, (check, wanted, required) in FIELDS.items():
+        value = body.get(name)
+        if value is None and not required:
+            continue
+        if value is None or not check(value):
+            faults.append({"field": name, "found": _brief(value), "wanted": wanted})
+    if faults:
+        raise BodyFault(faults)
+    accuracy = body.get("accuracy")
+    return Report(
+        x=float(body["x"]),
+        y=float(body["y"]),
+        crs=parse_crs(body["crs"]),
+        category=body["category"],
+        source=body.get("source") or "public",
+        received_at=clock.now(),
+        accuracy=None if accuracy is None else float(accuracy),
+        description=body.get("description") or "",
+    )
+
+
+def _brief(value: Any) -> Any:
+    """A value fit to be said back: short, and JSON."""
+    if value is None or isinstance(value, bool | int | float):
+        return value if not isinstance(value, int) or abs(value) < 1e18 else "a very large number"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=True)
+    return text.encode("utf-8", "backslashreplace").decode()[:200]
+
+
+def _number(low: float, high: float) -> Callable[[Any], bool]:
+    def check(value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return math.isfinite(value) and low <= value <= high if isinstance(value, float) else low <= value <= high
+
+    return check
+
+
+def _text(longest: int) -> Callable[[Any], bool]:
+    """Text a database can hold: no NUL, no half of a surrogate pair."""
+
+    def check(value: Any) -> bool:
+        if not isinstance(value, str) or isinstance(value, _NoNumber) or len(value) > longest:
+            return False
+        return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+    return check
+
+
+def _crs(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(parse_crs(value))
+    except UnknownCrs:
+        return False
+
+
+def _category(value: Any) -> bool:
+    return isinstance(value, str) and value in known_categories(access.platform(), clock.today())
+
+
+def _source(value: Any) -> bool:
+    return isinstance(value, str) and value in access.place().sources
+
+
+#: field -> (its check, what is wanted, required)
+FIELDS: Final[Mapping[str, tuple[Callable[[Any], bool], str, bool]]] = {
+    "x": (_number(-1e9, 1e9), "a finite number: east, or longitude, in crs", True),
+    "y": (_number(-1e9, 1e9), "a finite number: north, or latitude, in crs", True),
+    "crs": (_crs, "EPSG:n (for example EPSG:4326), GCJ-02 or BD-09", True),
+    "category": (_category, "the code of a category in force today", True),
+    "description": (_text(MAX_DESCRIPTION), f"text of at most {MAX_DESCRIPTION} characters", False),
+    "accuracy": (_number(0.001, 100_000), "metres above 0 and at most 100000, the radius holding 68 % of the error", False),
+    "client_id": (_text(MAX_CLIENT_ID), f"text of at most {MAX_CLIENT_ID} characters, new for every report", False),
+    "source": (_source, "one of the place's sources", False),
+}
