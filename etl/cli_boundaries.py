@@ -17,7 +17,9 @@ from gis.services import boundaries as service
 __all__ = ["boundaries"]
 
 _by = click.option("--by", default="command line", show_default=True, help="Who acts; kept with the release.")
-_accept = click.option("--accept", multiple=True, metavar="FINDING:REASON", help="Take warnings of this kind, with a reason.")
+_accept = click.option(
+    "--accept", multiple=True, metavar="FINDING:REASON", help="Take warnings of this kind, with a reason."
+)
 
 
 @click.group()
@@ -30,7 +32,9 @@ def _accepted(pairs: tuple[str, ...]) -> dict[str, str]:
     for pair in pairs:
         kind, colon, reason = pair.partition(":")
         if not colon or not kind.strip() or not reason.strip():
-            raise BadOption(f"--accept is {pair!r}; wanted FINDING:REASON, for example prefix:'codes follow next year'.")
+            raise BadOption(
+                f"--accept is {pair!r}; wanted FINDING:REASON, for example prefix:'codes follow next year'."
+            )
         out[kind.strip()] = reason.strip()
     return out
 
@@ -59,7 +63,9 @@ def check(ctx: click.Context, path: str, accept: tuple[str, ...], as_json: bool)
     checked = _check(ctx, path, None, quiet=as_json)
     blocking = checked.blocking(accepted)
     if as_json:
-        rows = [{name: getattr(f, name) for name in ("kind", "severity", "level", "code", "text")} for f in checked.findings]
+        rows = [
+            {name: getattr(f, name) for name in ("kind", "severity", "level", "code", "text")} for f in checked.findings
+        ]
         for row, f in zip(rows, checked.findings, strict=True):
             row |= {"x": f.x if f.x == f.x else None, "y": f.y if f.y == f.y else None}
         click.echo(json.dumps({"ok": not blocking, "findings": rows}, ensure_ascii=False))
@@ -82,12 +88,16 @@ def check(ctx: click.Context, path: str, accept: tuple[str, ...], as_json: bool)
 @_by
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
-def stage(ctx: click.Context, path: str, valid_from: str | None, accept: tuple[str, ...], by: str, as_json: bool) -> None:
+def stage(
+    ctx: click.Context, path: str, valid_from: str | None, accept: tuple[str, ...], by: str, as_json: bool
+) -> None:
     """Store a checked delivery asleep and say how it differs from what is in force."""
     delivery = _check(ctx, path, valid_from, quiet=as_json).require_clean(_accepted(accept))
     staged = service.stage(platform_of(ctx), delivery, by=by, now=datetime.now(UTC))
     if as_json:
-        diff = [{name: getattr(d, name) for name in ("level", "same", "changed", "added", "removed")} for d in staged.diff]
+        diff = [
+            {name: getattr(d, name) for name in ("level", "same", "changed", "added", "removed")} for d in staged.diff
+        ]
         click.echo(json.dumps({"release": staged.release_id, "new": staged.new, "diff": diff}))
         return
     if not staged.new:
@@ -144,6 +154,6 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     if not found:
         click.echo("No release yet. Stage one: gridward boundaries stage PATH --valid-from DATE")
     for row in found:
-        click.echo(f"{row['id']:>4}  {row['status']:<10} from {row['valid_from']}  {', '.join(row['levels'])}  {row['title']}")
-
-
+        click.echo(
+            f"{row['id']:>4}  {row['status']:<10} from {row['valid_from']}  {', '.join(row['levels'])}  {row['title']}"
+        )

@@ -99,7 +99,7 @@ def parts() -> None:
 @click.option("--crs", default="EPSG:4326", show_default=True, help="EPSG:n, GCJ-02 or BD-09.")
 @_template
 @click.pass_context
-def load_parts(ctx: click.Context, file: str | None, x: str, y: str, crs: str, template: bool) -> None:  # noqa: PLR0913
+def load_parts(ctx: click.Context, file: str | None, x: str, y: str, crs: str, template: bool) -> None:
     """Load parts from a CSV."""
     if template:
         _print_template("parts", ("initial_date", x, y))

@@ -14,7 +14,7 @@ from etl.cli_reports import NAMESPACE, load_file
 from etl.delivery import check_delivery
 from etl.manifest import read_manifest
 from etl.registers import read_parts, read_register
-from etl.reports import Columns
+from etl.reports import Columns, ReportFile
 from etl.sample import write_boundaries, write_year
 from gis.cli import platform_of, settings_of
 from gis.errors import BadOption
@@ -48,19 +48,22 @@ def sample() -> None:
 
 @sample.command("boundaries")
 @click.option("-o", "--output", required=True, help="Folder that takes one delivery folder per release.")
-def make_boundaries(output: str) -> None:
+@click.pass_context
+def make_boundaries(ctx: click.Context, output: str) -> None:
     """Write the sample's boundary deliveries; the same files on every run and machine."""
-    write_boundaries(Path(output))
+    write_boundaries(Path(output), settings_of(ctx).data / "reference")
     click.echo(f"Boundary releases written to {output}.")
 
 
 @sample.command("year")
 @click.option("-o", "--output", required=True, help="Folder for reports, parts, tracks and the truth behind them.")
-@click.option("--scale", type=click.IntRange(1, 1000), default=1, show_default=True, help="Multiplies reports, tracks, parts.")
+@click.option(
+    "--scale", type=click.IntRange(1, 1000), default=1, show_default=True, help="Multiplies reports, tracks, parts."
+)
 @click.pass_context
 def make_year(ctx: click.Context, output: str, scale: int) -> None:
     """Write a year of reports, parts and patrol tracks, and beside them the truth they were drawn from."""
-    write_year(Path(output), settings_of(ctx).data / "boundaries/zhonglou", scale=scale)
+    write_year(Path(output), settings_of(ctx).data, scale=scale)
     click.echo(f"The year is written to {output}.")
 
 
@@ -79,7 +82,7 @@ def load(ctx: click.Context, scale: int) -> None:
     folder = p.settings.var / "sample" / f"scale-{scale}"
     if not (folder / "complete").is_file():
         with _step("a year of reports, parts and tracks is written"):
-            write_year(folder, p.settings.data / "boundaries/zhonglou", scale=scale)
+            write_year(folder, p.settings.data, scale=scale)
             (folder / "complete").write_text("all files of this folder are whole\n", encoding="utf-8")
     with _step("parts"):
         _load_parts(p, folder)
@@ -88,13 +91,12 @@ def load(ctx: click.Context, scale: int) -> None:
             click.echo(f"  {name}: loaded already")
             continue
         click.echo(f"  {name} …")
-        answer = load_file(p, folder / name, _COLUMNS, crs=crs)
+        answer = load_file(p, ReportFile(folder / name, _COLUMNS, crs))
         split = ", ".join(f"{step} {seconds:.1f}" for step, seconds in answer["seconds"].items())
-        click.echo(
-            f"  {name}: {answer['rows']} rows in {sum(answer['seconds'].values()):.1f} s ({split}): located "
-            f"{answer['located']}, border desk {answer['border_desk']}, outside {answer['outside']}, gap {answer['gap']}, "
-            f"known {answer['known']}, rejected {answer['rejected']}"
+        counts = ", ".join(
+            f"{word.replace('_', ' ')} {answer[word]}" for word in (*casework.OUTCOMES, "known", "rejected")
         )
+        click.echo(f"  {name}: {answer['rows']} rows in {sum(answer['seconds'].values()):.1f} s ({split}): {counts}")
 
 
 @contextmanager

@@ -122,7 +122,7 @@ def _multipolygons(raw: RawLayer) -> tuple[NDArray[np.object_], list[Finding]]:
     for i, geometry in enumerate(raw.geometry):
         kind = None if geometry is None or geometry.is_empty else geometry.geom_type
         if kind not in ("Polygon", "MultiPolygon") or not np.isfinite(shapely.get_coordinates(geometry)).all():
-            text = f"row {i + 1} of {raw.entry.file.name} holds {kind or 'no geometry'}; wanted a polygon with finite coordinates."
+            text = f"row {i + 1} of {raw.entry.file.name} holds {kind or 'no geometry'}; wanted a finite polygon."
             findings.append(Finding("geometry", "error", raw.entry.level, str(raw.text("code")[i]), text))
             continue
         out[i] = shapely.multipolygons([geometry]) if kind == "Polygon" else geometry

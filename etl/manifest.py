@@ -100,7 +100,9 @@ def _facts(release: Any, faults: list[str]) -> tuple[ReleaseFacts | None, date |
     if valid_from is not None and (not isinstance(valid_from, date) or hasattr(valid_from, "hour")):
         faults.append(f"release.valid_from is {valid_from!r}; wanted a day such as 2026-07-01.")
         valid_from = None
-    return ReleaseFacts(synthetic=release.get("synthetic") is True, line_accuracy_m=float(accuracy), **words), valid_from
+    return ReleaseFacts(
+        synthetic=release.get("synthetic") is True, line_accuracy_m=float(accuracy), **words
+    ), valid_from
 
 
 def _layer(folder: Path, entry: Any, place: Place, faults: list[str], digest: Any) -> LayerEntry | None:

@@ -24,7 +24,7 @@ _SHP_MAGIC: Final = b"\x00\x00\x27\x0a"
 
 @dataclass(frozen=True, slots=True)
 class RawLayer:
-    """A layer as its file holds it: geometry moved to the working CRS (None where the row has none), fields by meaning."""
+    """A layer as its file holds it: geometry in the working CRS (None where a row has none), fields by meaning."""
 
     entry: LayerEntry
     geometry: NDArray[np.object_]

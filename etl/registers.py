@@ -66,7 +66,9 @@ def read_register(path: Path, register: str) -> pd.DataFrame:
     frame = table[list(COLUMNS[register])].rename(columns=dict(COLUMNS[register]))
     if register == "rules":
         order = pd.to_numeric(table["order"], errors="coerce")
-        faults += [f"row {i + 1}: order is {table['order'].iloc[i]!r}; wanted a whole number" for i in _where(order.isna())]
+        faults += [
+            f"row {i + 1}: order is {table['order'].iloc[i]!r}; wanted a whole number" for i in _where(order.isna())
+        ]
         frame["ord"] = order.fillna(0).astype(int)
     if register == "categories":
         frame["sensitive"] = table["sensitive"] == "1"
@@ -89,7 +91,9 @@ def read_parts(path: Path, place: Place, *, x: str, y: str, crs: str) -> pd.Data
     faults += [f"row {i + 1}: {x}, {y} is no position in {crs}" for i in _where(lost)]
     dates = table.get("initial_date", pd.Series("", index=table.index)).replace("", _EPOCH)
     frame["valid_from"] = pd.to_datetime(dates, format="mixed", errors="coerce").dt.strftime("%Y-%m-%d")
-    faults += [f"row {i + 1}: initial_date is {dates.iloc[i]!r}; wanted a day" for i in _where(frame["valid_from"].isna())]
+    faults += [
+        f"row {i + 1}: initial_date is {dates.iloc[i]!r}; wanted a day" for i in _where(frame["valid_from"].isna())
+    ]
     frame["valid_to"] = None
     faults += _key_faults(frame, "parts")
     if faults:
@@ -111,7 +115,7 @@ def _table(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
             f"{path.name} has no column {', '.join(absent)}; it has {', '.join(map(str, table.columns))}. "
             "`--template` prints the columns wanted."
         )
-    return table.apply(lambda column: column.str.strip())
+    return pd.DataFrame({name: table[name].str.strip() for name in table.columns})
 
 
 def _where(mask: pd.Series) -> list[int]:
@@ -124,7 +128,8 @@ def _choice_faults(table: pd.DataFrame, register: str) -> list[str]:
         if name == register:
             bad = ~table[column].isin(list(allowed))
             faults += [
-                f"row {i + 1}: {column} is {table[column].iloc[i]!r}; wanted {' or '.join(allowed)}" for i in _where(bad)
+                f"row {i + 1}: {column} is {table[column].iloc[i]!r}; wanted {' or '.join(allowed)}"
+                for i in _where(bad)
             ]
     return faults
 

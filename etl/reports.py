@@ -22,7 +22,7 @@ from gis.errors import BadOption, FileFault, UnknownCrs
 from gis.place import Place
 from gis.reports import ReportBatch
 
-__all__ = ["Columns", "Parsed", "Rejected", "parse_reports", "reject_limit"]
+__all__ = ["Columns", "Parsed", "Rejected", "ReportFile", "parse_reports", "reject_limit"]
 
 _EARLIEST: Final = np.datetime64("2000-01-01", "us")
 _OFFSET: Final = r"(?:Z|[+-]\d{2}:?\d{2})$"
@@ -102,24 +102,34 @@ class _Sheet:
         return np.asarray(self.reason == "", dtype=bool)
 
 
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A CSV of reports and what its sender says of it; `crs` is the word for the CRS of its x and y columns."""
+
+    path: Path
+    columns: Columns
+    crs: str
+    encoding: str = "utf-8-sig"
+
+
 def parse_reports(
-    path: Path,
-    columns: Columns,
+    file: ReportFile,
     *,
-    crs: str,
     place: Place,
     categories: frozenset[str],
     now: datetime,
-    encoding: str = "utf-8-sig",
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Parsed:
-    """Parse and judge a CSV of reports. Raises FileFault, UnknownCrs, BadOption; `now` bounds what can have happened."""
-    word = parse_crs(crs)
+    """Parse and judge a CSV of reports; `now` bounds what can have happened. Raises FileFault or UnknownCrs."""
+    word, columns = parse_crs(file.crs), file.columns
     on_step("parse")
-    sheet = _Sheet(_read(path, columns, encoding))
+    sheet = _Sheet(_read(file.path, columns, file.encoding))
     x, y = _number(sheet, columns.x, "x"), _number(sheet, columns.y, "y")
     source = sheet.text(columns.source, "public")
-    sheet.strike(~np.isin(source.astype(str), place.sources), lambda i: f"unknown source {source[i]!r}; known are {', '.join(place.sources)}")
+    sheet.strike(
+        ~np.isin(source.astype(str), place.sources),
+        lambda i: f"unknown source {source[i]!r}; known are {', '.join(place.sources)}",
+    )
     category = _categories(sheet, columns, categories)
     accuracy = _accuracy(sheet, columns, source, place)
     received = _moments(sheet, columns.time, "time", place, now) if columns.time else _always(now, len(sheet.reason))
@@ -157,20 +167,25 @@ def _read(path: Path, columns: Columns, encoding: str) -> pd.DataFrame:
     if not path.is_file():
         raise FileFault(f"{path} is no file that can be read; give the path of a CSV file.")
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False, encoding=encoding, compression="infer")
+        table = pd.read_csv(
+            path, dtype=str, keep_default_na=False, na_filter=False, encoding=encoding, compression="infer"
+        )
     except UnicodeDecodeError as fault:
+        what = f"byte {fault.start}: {fault.object[fault.start : fault.start + 4]!r}"
         raise FileFault(
-            f"{path.name} is not in {encoding.removesuffix('-sig')} (byte {fault.start}: {fault.object[fault.start:fault.start + 4]!r}); "
-            "name its encoding, for example --encoding gb18030."
+            f"{path.name} is not in {encoding.removesuffix('-sig')} ({what}); name its encoding, as --encoding gb18030."
         ) from None
     except LookupError:
         raise BadOption(f"--encoding is {encoding!r}, which is no known encoding; try utf-8 or gb18030.") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OSError, EOFError) as fault:
-        raise FileFault(f"{path.name} cannot be read as CSV: {str(fault).strip()}. Wanted comma-separated rows below a header.") from None
+        raise FileFault(
+            f"{path.name} cannot be read as CSV: {str(fault).strip()}. Wanted comma-separated rows below a header."
+        ) from None
     absent = [name for name in columns.named() if name not in table.columns]
     if absent:
         raise FileFault(
-            f"{path.name} has no column {', '.join(map(repr, absent))}; it has {', '.join(map(str, table.columns))[:300]}. "
+            f"{path.name} has no column {', '.join(map(repr, absent))}; "
+            f"it has {', '.join(map(str, table.columns))[:300]}. "
             "Name the right columns with --x, --y, --id and the other options."
         )
     if len(table.columns) != len(set(table.columns)):
@@ -217,7 +232,9 @@ def _moments(sheet: _Sheet, column: str, name: str, place: Place, now: datetime)
     moments = _parse_times(pd.Series(texts, dtype="str"), place)
     given = texts != ""
     limit = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")
-    sheet.strike(np.isnat(moments) & given, lambda i: f"{name} is {texts[i]!r}, no date and time; wanted 2026-01-31 08:15:00")
+    sheet.strike(
+        np.isnat(moments) & given, lambda i: f"{name} is {texts[i]!r}, no date and time; wanted 2026-01-31 08:15:00"
+    )
     sheet.strike(moments > limit, lambda i: f"{name} {texts[i]} lies in the future")
     sheet.strike(moments < _EARLIEST, lambda i: f"{name} {texts[i]} lies before the year 2000")
     return moments
@@ -250,18 +267,20 @@ def _closed(
     if columns.state:
         untimed = (state == "closed") & np.isnat(closed)
         if columns.closed:
-            sheet.strike(untimed, lambda i: "state is closed without a closing time")
+            sheet.strike(untimed, lambda _: "state is closed without a closing time")
         closed = np.where(untimed, received, closed)
         contradicts = (state == "open") & ~np.isnat(closed)
-        sheet.strike(contradicts, lambda i: "state is open with a closing time")
-    sheet.strike(closed < received, lambda i: "closed before it was received")
+        sheet.strike(contradicts, lambda _: "state is open with a closing time")
+    sheet.strike(closed < received, lambda _: "closed before it was received")
     return closed
 
 
 def _strike_nul(sheet: _Sheet, columns: Columns) -> None:
+    """PostgreSQL cannot hold the character NUL in a text."""
     for name in columns.named():
-        # PostgreSQL cannot hold the character NUL in a text.
-        sheet.strike(sheet.table[name].str.contains("\0", regex=False).to_numpy(dtype=bool), lambda i: f"{name} holds a NUL character")  # noqa: B023
+        reason = f"{name} holds a NUL character"
+        nul = sheet.table[name].str.contains("\0", regex=False).to_numpy(dtype=bool)
+        sheet.reason[nul & sheet.good] = reason
 
 
 def _project(
@@ -277,7 +296,7 @@ def _project(
         if near.mean() < 0.5:
             raise FileFault(
                 f"{1.0 - near.mean():.0%} of the positions lie far from {place.name} when read as {crs} "
-                f"(the first is x={x[usable][0]}, y={y[usable][0]}). {_hint(x[usable], y[usable], crs, place)}"
+                f"(the first is x={x[usable][0]}, y={y[usable][0]}). {_hint(x[usable], y[usable], place)}"
             )
     return east, north
 
@@ -292,7 +311,7 @@ def _plausible(east: NDArray[np.float64], north: NDArray[np.float64], place: Pla
     return np.asarray(inside, dtype=bool)
 
 
-def _hint(x: NDArray[np.float64], y: NDArray[np.float64], crs: str, place: Place) -> str:
+def _hint(x: NDArray[np.float64], y: NDArray[np.float64], place: Place) -> str:
     """Which other reading would put the points here: words for the remedy."""
     for candidate in ("EPSG:4326", place.crs, "EPSG:4528", "EPSG:4549", "EPSG:3857"):
         for swapped, (a, b) in ((False, (x, y)), (True, (y, x))):
@@ -314,16 +333,20 @@ def _digests(table: pd.DataFrame) -> NDArray[np.object_]:
     return np.array([hashlib.sha256("\x1f".join(row).encode()).hexdigest() for row in rows], dtype=object)
 
 
-def _keys(sheet: _Sheet, columns: Columns, digest: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
+def _keys(
+    sheet: _Sheet, columns: Columns, digest: NDArray[np.object_]
+) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
     """What makes each row itself, and which rows repeat an earlier one of this file.
 
     Without an id column a row is its words and their count so far: the same file again has the same keys.
     """
     if not columns.id:
         nth = pd.Series(digest).groupby(digest, sort=False).cumcount()
-        return np.array([f"{d}:{n}" for d, n in zip(digest, nth, strict=True)], dtype=object), np.zeros(len(digest), bool)
+        return np.array([f"{d}:{n}" for d, n in zip(digest, nth, strict=True)], dtype=object), np.zeros(
+            len(digest), bool
+        )
     key = sheet.text(columns.id)
-    sheet.strike(key == "", lambda i: "the id is empty")
+    sheet.strike(key == "", lambda _: "the id is empty")
     first = _first_rows(key)
     again = first < np.arange(len(key))
     same = again & (digest == digest[first])

@@ -133,7 +133,7 @@ def _nesting(layer: DeliveredLayer, parent: DeliveredLayer, level: Level) -> Ite
     yield from _gaps(layer, parent, index, level)
 
 
-def _gaps(layer: DeliveredLayer, parent: DeliveredLayer, index: np.ndarray, level: Level) -> Iterator[Finding]:  # type: ignore[type-arg]
+def _gaps(layer: DeliveredLayer, parent: DeliveredLayer, index: np.ndarray, level: Level) -> Iterator[Finding]:
     """Parents whose children leave ground uncovered."""
     own = shapely.area(parent.geometry)
     filled = np.bincount(index[index >= 0], weights=shapely.area(layer.geometry)[index >= 0], minlength=len(parent))

@@ -41,7 +41,7 @@ class CaseFilter:
 
 @dataclass(frozen=True, slots=True)
 class AreaCount:
-    """The cases of one area of the current release; `usual` is the mean of periods of this length in the year before."""
+    """The cases of one area of today's release; `usual` is the mean of periods of this length in the year before."""
 
     code: str
     name: str

@@ -6,6 +6,7 @@ Exit 0 done, 1 findings, refusal, or fault of data or system, 2 wrong options; n
 from __future__ import annotations
 
 import sys
+import traceback
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -55,10 +56,10 @@ def platform_of(ctx: click.Context) -> Platform:
 class _Commands(click.Group):
     """Commands come from the entry points of gridward.commands; only the one that is called is imported."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click asks with it
         return sorted({point.name for point in entry_points(group=_GROUP)})
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         for point in entry_points(group=_GROUP, name=name):
             return cast(click.Command, point.load())
         return None
@@ -69,10 +70,9 @@ class _Commands(click.Group):
 @click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
 @click.version_option(__version__, prog_name="gridward")
 @click.pass_context
-def gridward(ctx: click.Context, config: str | None, debug: bool) -> None:
+def gridward(ctx: click.Context, config: str | None, debug: bool) -> None:  # noqa: ARG001 - read from argv by main
     """Gridward: who is responsible for this spot, what is wrong where, is the city watched evenly."""
     ctx.obj = Session(config)
-    ctx.meta["debug"] = debug
 
 
 def main() -> None:
@@ -80,32 +80,33 @@ def main() -> None:
     sys.exit(_run())
 
 
-def _run() -> int:
-    debug = "--debug" in sys.argv
+def _run() -> int:  # noqa: PLR0911 - one return for each kind of end
     try:
         result = gridward.main(standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except GridwardError as fault:
-        click.echo(f"gridward: {fault}", err=True)
-        return fault.exit_code
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as fault:
         fault.show()
         return 2
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("gridward: stopped.", err=True)
-        return 1
     except BrokenPipeError:
         # Who read our output has gone: nothing is left to say, and flushing at exit must not say it either.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 1
-    except Exception as fault:  # noqa: BLE001 - the last resort: an exit code outside 0, 1, 2 breaks the contract
-        if debug:
-            raise
-        click.echo(
-            f"gridward: an unexpected fault stopped the command: {type(fault).__name__}: {fault}. "
-            "Run it again with --debug before the command's name and report what it prints.",
-            err=True,
+    except (click.Abort, KeyboardInterrupt):
+        return _said("stopped.", 1)
+    except GridwardError as fault:
+        return _said(str(fault), fault.exit_code)
+    except Exception as fault:  # the last resort - an exit code outside 0, 1, 2 breaks the contract
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        return _said(
+            f"an unexpected fault stopped the command: {type(fault).__name__}: {fault}. "
+            "Run it again as `gridward --debug …` and report what it prints.",
+            1,
         )
-        return 1
+
+
+def _said(text: str, exit_code: int) -> int:
+    click.echo(f"gridward: {text}", err=True)
+    return exit_code

@@ -22,7 +22,9 @@ __all__ = ["locate", "why"]
 @click.option("--accuracy", type=float, metavar="M", help="Radius in metres that holds 68 % of the position's error.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
-def locate(ctx: click.Context, x: float, y: float, crs: str, at: str | None, accuracy: float | None, as_json: bool) -> None:  # noqa: PLR0913
+def locate(
+    ctx: click.Context, x: float, y: float, crs: str, at: str | None, accuracy: float | None, as_json: bool
+) -> None:
     """Where a point lies at every level, and whose territory it is. X is east or longitude, Y north or latitude."""
     from gis.services.locating import locate as service
 
@@ -69,4 +71,7 @@ def why(ctx: click.Context, case: str, as_json: bool, lang: str | None) -> None:
         click.echo(json.dumps(answer, ensure_ascii=False))
         return
     click.echo(found.text_zh if (lang or p.place.languages[0]) == "zh" else found.text_en)
-    click.echo("Replay of the stored inputs: " + ("the same answer." if found.replay_agrees else "ANOTHER answer; look into it."))
+    click.echo(
+        "Replay of the stored inputs: "
+        + ("the same answer." if found.replay_agrees else "ANOTHER answer; look into it.")
+    )

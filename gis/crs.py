@@ -55,7 +55,7 @@ def parse_crs(text: str | None) -> str:
     >>> parse_crs("WGS84")
     Traceback (most recent call last):
     ...
-    gis.errors.UnknownCrs: The CRS is 'WGS84', which is not known here; write EPSG:n (for example EPSG:4326), GCJ-02 or BD-09.
+    gis.errors.UnknownCrs: The CRS is 'WGS84', which is not known here; write EPSG:n (as EPSG:4326), GCJ-02 or BD-09.
     """
     found = (text or "").strip().upper()
     if found in _SHIFTED:
@@ -63,9 +63,7 @@ def parse_crs(text: str | None) -> str:
     match = re.fullmatch(r"EPSG:(\d{4,6})", found)
     if match and _known(int(match.group(1))):
         return f"EPSG:{int(match.group(1))}"
-    raise UnknownCrs(
-        f"The CRS is {text!r}, which is not known here; write EPSG:n (for example EPSG:4326), GCJ-02 or BD-09."
-    )
+    raise UnknownCrs(f"The CRS is {text!r}, which is not known here; write EPSG:n (as EPSG:4326), GCJ-02 or BD-09.")
 
 
 @lru_cache(maxsize=64)
@@ -98,14 +96,14 @@ def check_working_crs(text: str) -> str:
     >>> check_working_crs("EPSG:4326")
     Traceback (most recent call last):
     ...
-    gis.errors.UnknownCrs: The working CRS is EPSG:4326, which is not projected in metres; name a survey CRS such as EPSG:4549.
+    gis.errors.UnknownCrs: The working CRS is EPSG:4326, not projected in metres; name a survey CRS such as EPSG:4549.
     """
     word = parse_crs(text)
     if word in (GCJ02, BD09):
         raise UnknownCrs(f"The working CRS is {word}, a shifted one; name a survey CRS such as EPSG:4549.")
     crs = CRS.from_user_input(word)
     if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info[:2]):
-        raise UnknownCrs(f"The working CRS is {word}, which is not projected in metres; name a survey CRS such as EPSG:4549.")
+        raise UnknownCrs(f"The working CRS is {word}, not projected in metres; name a survey CRS such as EPSG:4549.")
     if word == "EPSG:3857":
         raise UnknownCrs(
             "The working CRS is EPSG:3857, in which areas come out 1.4 times too large here; "

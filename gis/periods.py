@@ -20,7 +20,9 @@ def parse_day(text: str, *, name: str = "date") -> date:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        raise BadOption(f"{name} is {text!r}, which is no day; write it as YYYY-MM-DD, for example 2026-07-01.") from None
+        raise BadOption(
+            f"{name} is {text!r}, which is no day; write it as YYYY-MM-DD, for example 2026-07-01."
+        ) from None
 
 
 def local_day(moment: datetime, zone: str) -> date:

@@ -29,8 +29,8 @@ class Report:
 class ReportBatch:
     """Many reports as columns of one length; row i of the batch is row `row[i]` of the file.
 
-    x, y: float64 in `crs`; working_x, working_y: float64 metres; received, closed: datetime64[us] UTC (NaT = not closed);
-    accuracy: float64 metres, NaN = not given; the others are object arrays of str.
+    x, y: float64 in `crs`; working_x, working_y: float64 metres; received, closed: datetime64[us] UTC, NaT = not
+    closed; accuracy: float64 metres, NaN = not given; the others are object arrays of str.
     """
 
     row: NDArray[np.int64]

@@ -28,6 +28,25 @@ NOW = datetime(2026, 11, 2, 4, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 2)
 
 
+class NoSkips:
+    """A skipped test fails the run: what was not tried does not work."""
+
+    def __init__(self) -> None:
+        self.skipped: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped:
+            self.skipped.append(report.nodeid)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.skipped:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(NoSkips(), "gridward-no-skips")
+
+
 @pytest.fixture(scope="session")
 def settings() -> Iterator[Settings]:
     """Settings whose home is a folder of this session, with a private cluster of its own."""
@@ -103,7 +122,11 @@ def own_database(settings: Settings, engine: Engine, request: pytest.FixtureRequ
     name = f"test_{abs(hash(request.node.nodeid)) % 10**9}"
     cluster.create_database(name, template="gridward")
     try:
-        yield replace(settings, database_url=cluster.url("gridward_app", database=name), owner_url=cluster.url("gridward_owner", database=name))
+        yield replace(
+            settings,
+            database_url=cluster.url("gridward_app", database=name),
+            owner_url=cluster.url("gridward_owner", database=name),
+        )
     finally:
         cluster.drop_database(name)
 

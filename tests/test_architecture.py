@@ -43,7 +43,15 @@ CONFINED = {
     "pyproj": ("gis/crs.py",),
     "subprocess": ("gis/store/cluster.py", "etl/sandbox.py"),
     "pandas": ("gis/assignment/", "gis/analysis/", "gis/assessment/", "gis/store/", "gis/services/", "etl/", "webmap/"),
-    "geopandas": ("gis/assignment/", "gis/analysis/", "gis/assessment/", "gis/store/", "gis/services/", "etl/", "webmap/"),
+    "geopandas": (
+        "gis/assignment/",
+        "gis/analysis/",
+        "gis/assessment/",
+        "gis/store/",
+        "gis/services/",
+        "etl/",
+        "webmap/",
+    ),
 }
 
 
@@ -110,7 +118,9 @@ def test_imports_point_down_the_house(path: Path) -> None:
 def test_other_peoples_packages_stay_in_their_room(path: Path) -> None:
     for line, module in imports(path):
         rooms = CONFINED.get(module.partition(".")[0])
-        assert rooms is None or relative(path).startswith(rooms), f"{relative(path)}:{line}: {module} belongs to {rooms}"
+        assert rooms is None or relative(path).startswith(rooms), (
+            f"{relative(path)}:{line}: {module} belongs to {rooms}"
+        )
 
 
 def test_there_is_no_cycle_of_imports() -> None:
@@ -135,7 +145,10 @@ def test_sizes_stay_readable(path: Path) -> None:
     for node in functions(path):
         lines = (node.end_lineno or node.lineno) - node.lineno + 1
         assert lines <= 60, f"{relative(path)}:{node.lineno} {node.name}: {lines} lines"
-        if not any("click" in ast.unparse(d) or ".option" in ast.unparse(d) or ".command" in ast.unparse(d) for d in node.decorator_list):
+        if not any(
+            "click" in ast.unparse(d) or ".option" in ast.unparse(d) or ".command" in ast.unparse(d)
+            for d in node.decorator_list
+        ):
             args = node.args
             count = len([a for a in (*args.posonlyargs, *args.args, *args.kwonlyargs) if a.arg not in ("self", "cls")])
             assert count <= 6, f"{relative(path)}:{node.lineno} {node.name}: {count} parameters"
@@ -155,7 +168,9 @@ def test_environment_clock_and_chance_stay_at_the_edges(path: Path) -> None:
         assert used != "os.environ" or name in ("gis/settings.py", "gis/store/cluster.py"), f"{name}:{line}: {used}"
         clock = used in ("datetime.now", "datetime.utcnow", "date.today", "time.time")
         assert not clock or edge, f"{name}:{line}: {used}; the time is an argument"
-        chance = used.startswith(("random.", "np.random.", "numpy.random.")) and not used.endswith((".Generator", ".PCG64", ".default_rng", "np.random"))
+        chance = used.startswith(("random.", "np.random.", "numpy.random.")) and not used.endswith(
+            (".Generator", ".PCG64", ".default_rng", "np.random")
+        )
         assert not chance, f"{name}:{line}: {used}; randomness comes in as a Generator"
 
 
@@ -167,7 +182,9 @@ def test_errors_are_never_swallowed_and_input_never_asserted(path: Path) -> None
         if isinstance(node, ast.ExceptHandler):
             assert node.type is not None, f"{relative(path)}:{node.lineno}: bare except"
             everything = ast.unparse(node.type) in ("Exception", "BaseException")
-            assert not everything or " - " in text[node.lineno - 1], f"{relative(path)}:{node.lineno}: except {ast.unparse(node.type)} without its reason"
+            assert not everything or " - " in text[node.lineno - 1], (
+                f"{relative(path)}:{node.lineno}: except {ast.unparse(node.type)} without its reason"
+            )
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if p.stat().st_size], ids=relative)
@@ -175,5 +192,9 @@ def test_every_module_and_public_name_says_what_it_is(path: Path) -> None:
     tree = tree_of(path)
     assert ast.get_docstring(tree), f"{relative(path)} has no docstring"
     for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_") and not relative(path).startswith("gis/store/migrations"):
+        if (
+            isinstance(node, ast.ClassDef | ast.FunctionDef)
+            and not node.name.startswith("_")
+            and not relative(path).startswith("gis/store/migrations")
+        ):
             assert ast.get_docstring(node), f"{relative(path)}:{node.lineno} {node.name} has no docstring"

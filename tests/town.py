@@ -28,7 +28,14 @@ aabbcc
 ddb.cc
 ddeezz
 """
-STREETS: Mapping[str, str] = {"a": "320404001", "b": "320404001", "d": "320404001", "c": "320404002", "e": "320404002", "z": "320404116"}
+STREETS: Mapping[str, str] = {
+    "a": "320404001",
+    "b": "320404001",
+    "d": "320404001",
+    "c": "320404002",
+    "e": "320404002",
+    "z": "320404116",
+}
 NAMES = {"320404001": "东街", "320404002": "西街", "320404116": "北镇"}
 EAST, NORTH, SIDE = 493000.0, 3517000.0, 100.0
 FIRST_DAY = date(2025, 1, 1)
@@ -55,10 +62,20 @@ def layers(drawing: str = DRAWING, streets: Mapping[str, str] = STREETS) -> tupl
     letters = sorted(cells)
     community = {letter: streets[letter] + f"{ord(letter) - 96:03d}" for letter in letters}
     town = {letter for letter in letters if streets[letter] == "320404116"}
-    cell_rows = [(community[l] + f"{i + 1:03d}", "", community[l], g) for l in letters if l not in town for i, g in enumerate(cells[l])]
+    cell_rows = [
+        (community[l] + f"{i + 1:03d}", "", community[l], g)
+        for l in letters
+        if l not in town
+        for i, g in enumerate(cells[l])
+    ]
     community_rows = [(community[l], f"{l}社区", streets[l], shapely.coverage_union_all(cells[l])) for l in letters]
     street_rows = [
-        (code, NAMES.get(code, code), "320404", shapely.coverage_union_all([g for c, _, s, g in community_rows if s == code]))
+        (
+            code,
+            NAMES.get(code, code),
+            "320404",
+            shapely.coverage_union_all([g for c, _, s, g in community_rows if s == code]),
+        )
         for code in sorted(set(streets[l] for l in letters))
     ]
     childless = {community[l] for l in town}
@@ -80,7 +97,10 @@ def _layer(level: str, rows: list[tuple[str, str, str, shapely.Geometry]], with_
         parents=np.array([row[2] for row in rows], dtype=object),
         residents=np.full(len(rows), np.nan),
         has_children=np.array([code in with_children for code in codes]),
-        geometry=np.array([shapely.multipolygons([g] if g.geom_type == "Polygon" else shapely.get_parts(g)) for *_, g in rows], dtype=object),
+        geometry=np.array(
+            [shapely.multipolygons([g] if g.geom_type == "Polygon" else shapely.get_parts(g)) for *_, g in rows],
+            dtype=object,
+        ),
     )
 
 
@@ -92,7 +112,13 @@ FEATURES = (
 )
 
 
-def delivery(drawing: str = DRAWING, *, valid_from: date = FIRST_DAY, streets: Mapping[str, str] = STREETS, features: tuple[Feature, ...] = FEATURES) -> Delivery:
+def delivery(
+    drawing: str = DRAWING,
+    *,
+    valid_from: date = FIRST_DAY,
+    streets: Mapping[str, str] = STREETS,
+    features: tuple[Feature, ...] = FEATURES,
+) -> Delivery:
     digest = hashlib.sha256(f"{drawing}{valid_from}{sorted(streets.items())}".encode()).hexdigest()
     return Delivery(FACTS, valid_from, layers(drawing, streets), features, digest)
 
@@ -157,7 +183,9 @@ RULES = _register("""
 """)
 
 
-def write_delivery(folder: Path, drawing: str = DRAWING, *, crs: str = "EPSG:4549", encoding: str = "GBK", valid_from: date = FIRST_DAY) -> Path:
+def write_delivery(
+    folder: Path, drawing: str = DRAWING, *, crs: str = "EPSG:4549", encoding: str = "GBK", valid_from: date = FIRST_DAY
+) -> Path:
     """The drawing as a survey office delivers it: shapefiles and a manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = [
@@ -181,7 +209,14 @@ def write_delivery(folder: Path, drawing: str = DRAWING, *, crs: str = "EPSG:454
             driver="ESRI Shapefile",
             encoding=encoding,
         )
-        lines += ["[[layer]]", f'level = "{layer.level}"', f'file = "{name}.shp"', 'scope = "full"', f'crs = "{crs}"', f'encoding = "{encoding}"']
+        lines += [
+            "[[layer]]",
+            f'level = "{layer.level}"',
+            f'file = "{name}.shp"',
+            'scope = "full"',
+            f'crs = "{crs}"',
+            f'encoding = "{encoding}"',
+        ]
         lines.append('fields = { code = "DM", name = "MC", parent = "SJDM" }')
         if layer.level == "street":
             lines.append('no_children = ["320404116"]')

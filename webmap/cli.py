@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gis.settings import load_settings
+from gis.cli import settings_of
 
 __all__ = ["web"]
 
@@ -23,7 +23,7 @@ def run(context: click.Context, host: str, port: int | None, workers: int) -> No
     """Serve until stopped. On a loopback address everybody is a planner; on any other, the public."""
     from webmap.server import is_loopback, listen, serve
 
-    settings = context.obj if context.obj is not None else load_settings()
+    settings = settings_of(context)
     bound = listen(host, port or settings.port)
     open_to_all = is_loopback(host)
     shown = f"[{host}]" if ":" in host else host

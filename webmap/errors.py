@@ -48,7 +48,12 @@ class _Faults(GridwardError):
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
-        super().__init__(" ".join(f"{f['field']} is {f['found']!r}; wanted {f['wanted']}." for f in faults))
+        super().__init__(" ".join(_sentence(fault) for fault in faults))
+
+
+def _sentence(fault: Fault) -> str:
+    found = "missing" if fault["found"] is None else repr(fault["found"])
+    return f"{fault['field']} is {found}; wanted {fault['wanted']}."
 
 
 class QueryFault(_Faults, UsageFault):

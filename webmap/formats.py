@@ -9,17 +9,22 @@ from flask_babel import format_date, format_datetime, format_decimal, format_per
 
 from webmap.languages import language
 
-__all__ = ["day", "install", "metres", "moment"]
+__all__ = ["day", "install", "metres", "moment", "plain_day"]
 
 
 def install(app: Flask) -> None:
     """Give the templates their filters."""
-    app.jinja_env.filters.update(number=format_decimal, share=format_percent, day=day, moment=moment, metres=metres)
+    app.jinja_env.filters.update(number=format_decimal, share=format_percent, day=day, plain_day=plain_day, moment=moment, metres=metres)
 
 
 def day(value: date) -> str:
     """A day with its weekday, as people name it."""
     return format_date(value, "EEE d MMM y" if language() == "en" else "y年M月d日 EEE")
+
+
+def plain_day(value: date) -> str:
+    """A day without its weekday."""
+    return format_date(value, "d MMM y" if language() == "en" else "y年M月d日")
 
 
 def moment(value: datetime) -> str:

@@ -149,6 +149,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "after": Field(_CODE, _CODE_SCHEMA, "The last case number of the page before.", "a case number"),
     "lat": Field(_number(-90, 90), {"type": "number"}, "Latitude of the map's centre.", "degrees from -90 to 90"),
     "lon": Field(_number(-180, 180), {"type": "number"}, "Longitude of the map's centre.", "degrees from -180 to 180"),
+    "z": Field(_number(0, 22), {"type": "number"}, "Zoom of the map, in halves.", "a number from 0 to 22"),
     "show": Field(
         _word("rate|grid|heat"), {"type": "string"}, "What the map shows.", "rate, grid or heat", "rate"
     ),

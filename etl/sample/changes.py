@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import shapely
@@ -31,8 +31,8 @@ class Changed:
 
     cell_codes: list[str]
     cells: NDArray[np.object_]
-    communities: dict[str, shapely.Geometry]
-    streets: dict[str, shapely.Geometry]
+    communities: dict[str, Any]
+    streets: dict[str, Any]
     names: dict[str, str]
     names_en: dict[str, str]
     moved: int = 0
@@ -105,7 +105,10 @@ def _connected(city: City, rows: list[int]) -> list[int]:
     while open_rows:
         at = open_rows.pop()
         for near in tree.query(city.cells[rows[at]], predicate="touches").tolist():
-            if near not in reached and shapely.length(shapely.intersection(city.cells[rows[at]], city.cells[rows[near]])) > 0:
+            if (
+                near not in reached
+                and shapely.length(shapely.intersection(city.cells[rows[at]], city.cells[rows[near]])) > 0
+            ):
                 reached.add(near)
                 open_rows.append(near)
     return [rows[i] for i in reached]
@@ -125,9 +128,11 @@ def _move_line(city: City, codes: list[str]) -> int:
     line = shapely.intersection(shapely.boundary(city.streets[giver]), shapely.boundary(city.streets[taker]))
     # Only the middle third of the line moves, so that every piece of ground stays in one piece.
     ends = shapely.bounds(line)
-    middle = shapely.box(ends[0] - 400.0, ends[1] + (ends[3] - ends[1]) / 3.0, ends[2] + 400.0, ends[3] - (ends[3] - ends[1]) / 3.0)
+    middle = shapely.box(
+        ends[0] - 400.0, ends[1] + (ends[3] - ends[1]) / 3.0, ends[2] + 400.0, ends[3] - (ends[3] - ends[1]) / 3.0
+    )
     strip = shapely.intersection(line, middle)
-    points = shapely.points(city.middles)
+    points = np.asarray(shapely.points(city.middles), dtype=object)
     near = shapely.dwithin(points, strip, 300.0)
     rows = [i for i, code in enumerate(codes) if code[:9] == giver and near[i]]
     takers = {code: ground for code, ground in city.communities.items() if code[:9] == taker}

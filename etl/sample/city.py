@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,22 +75,17 @@ class City:
         return np.array([code[:12] for code in self.cell_codes], dtype=object)
 
 
-def divisions(path: Path | None = None) -> list[dict[str, str]]:
+def divisions(reference: Path) -> list[dict[str, str]]:
     """Real codes and names of the district's streets and communities (statistics bureau's divisions of 2022)."""
-    if path is None:
-        text = files("etl.sample").joinpath("divisions.csv").read_text(encoding="utf-8")
-    else:
-        text = path.read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
+    return list(csv.DictReader((reference / "divisions.csv").read_text(encoding="utf-8").splitlines()))
 
 
 def _km(points: Any) -> NDArray[np.float64]:
     return np.asarray(CENTRE + np.array(points, dtype=float) * 1000.0)
 
 
-def build_city(rng: np.random.Generator) -> City:
-    """Build the city of release one; takes some seconds."""
-    rows = divisions()
+def build_city(rows: list[dict[str, str]], rng: np.random.Generator) -> City:
+    """Build the city of release one from the rows of `divisions`; takes some seconds."""
     ring = _km([*_OUTLINE, _OUTLINE[0]])
     outline = shapely.polygons(crooked(ring, rng, step=120.0, bend=0.07))
     river_line = shapely.linestrings(crooked(_km(_RIVER), rng, step=90.0, bend=0.07))
@@ -103,7 +97,7 @@ def build_city(rng: np.random.Generator) -> City:
         communities = [row["code"] for row in rows if row["parent"] == code]
         pieces, cuts = _communities(streets[code], len(communities), rng)
         roads += [Road(cut.line, 1) for cut in cuts]
-        for community, piece in zip(_ordered(communities, pieces), sorted(pieces, key=_reading), strict=True):
+        for community, piece in zip(sorted(communities), sorted(pieces, key=_reading), strict=True):
             blocks, lanes = _cells(piece, code, rng)
             leaves += blocks
             leaf_codes += [community] * len(blocks)
@@ -114,13 +108,17 @@ def build_city(rng: np.random.Generator) -> City:
 
 def _streets(outline: Any, river: Any, rng: np.random.Generator) -> tuple[dict[str, list[Any]], list[Any]]:
     """Each street's polygons (one per bank it lies on) and the lines between streets of one bank."""
-    banks = shapely.get_parts(shapely.polygonize(shapely.get_parts(shapely.union_all([outline.boundary, river])).tolist()))
-    banks = sorted((b for b in banks if b.area > 1e6), key=lambda b: -b.centroid.y)
+    parts = shapely.get_parts(
+        shapely.polygonize(shapely.get_parts(shapely.union_all([outline.boundary, river])).tolist())
+    )
+    banks = sorted((b for b in parts if b.area > 1e6), key=lambda b: -b.centroid.y)
     out: dict[str, list[Any]] = {}
     borders: list[Any] = []
     for bank, south in ((banks[0], False), (banks[1], True)):
         seeds = [(code, _km(at[:2])) for code, spots in sorted(_SEEDS.items()) for at in spots if at[2] is south]
-        edges = shapely.voronoi_polygons(shapely.multipoints([s for _, s in seeds]), extend_to=bank.buffer(3000), only_edges=True)
+        edges = shapely.voronoi_polygons(
+            shapely.multipoints([s for _, s in seeds]), extend_to=bank.buffer(3000), only_edges=True
+        )
         merged = shapely.get_parts(shapely.line_merge(shapely.union_all(shapely.get_parts(edges))))
         lines = [shapely.linestrings(crooked(shapely.get_coordinates(e), rng, step=90.0, bend=0.06)) for e in merged]
         noded = shapely.union_all([bank.boundary, *lines])
@@ -131,7 +129,9 @@ def _streets(outline: Any, river: Any, rng: np.random.Generator) -> tuple[dict[s
                 spot = np.array([inside.x, inside.y])
                 code = min(seeds, key=lambda seed: float(((seed[1] - spot) ** 2).sum()))[0]
                 out.setdefault(code, []).append(face)
-        borders += [part for line in lines for part in shapely.get_parts(shapely.intersection(line, bank)) if part.length > 50]
+        borders += [
+            part for line in lines for part in shapely.get_parts(shapely.intersection(line, bank)) if part.length > 50
+        ]
     return {code: _whole(faces) for code, faces in out.items()}, borders
 
 
@@ -139,7 +139,9 @@ def _whole(faces: list[Any]) -> list[Any]:
     """Faces of one street that touch, as one polygon; the banks of a river stay apart for the cutting."""
     big = [f for f in faces if f.area > 200_000]
     for small in (f for f in faces if f.area <= 200_000):
-        nearest = min(range(len(big)), key=lambda i: -shapely.length(shapely.intersection(big[i].boundary, small.boundary)))
+        nearest = min(
+            range(len(big)), key=lambda i: -shapely.length(shapely.intersection(big[i].boundary, small.boundary))
+        )
         big[nearest] = shapely.union_all([big[nearest], small])
     return big
 
@@ -161,10 +163,6 @@ def _communities(polygons: list[Any], number: int, rng: np.random.Generator) -> 
 def _reading(piece: Any) -> tuple[int, float]:
     """Order of reading a map: rows of 800 m from the north, in each from the west."""
     return (-int(piece.centroid.y // 800), piece.centroid.x)
-
-
-def _ordered(codes: list[str], pieces: list[Any]) -> list[str]:
-    return sorted(codes)[: len(pieces)]
 
 
 def _cells(piece: Any, street: str, rng: np.random.Generator) -> tuple[list[Any], list[Cut]]:

@@ -22,13 +22,83 @@ _SECOND: Final = "宁和泰庆丰文景云凤龙山川河湖林园塘桥港湾�
 _PINYIN: Final = dict(
     zip(
         "清安和泰永福宁康庆丰文明景云凤龙竹松梅兰桃柳荷枫锦玉翠晨星月河湖江海石金银春秋东西南北山川林园塘桥港湾阳光德仁义信华荣昌盛平乐祥瑞",
-        "Qing An He Tai Yong Fu Ning Kang Qing Feng Wen Ming Jing Yun Feng Long Zhu Song Mei Lan Tao Liu He Feng Jin Yu "
-        "Cui Chen Xing Yue He Hu Jiang Hai Shi Jin Yin Chun Qiu Dong Xi Nan Bei Shan Chuan Lin Yuan Tang Qiao Gang Wan "
-        "Yang Guang De Ren Yi Xin Hua Rong Chang Sheng Ping Le Xiang Rui".split(),
+        [
+            "Qing",
+            "An",
+            "He",
+            "Tai",
+            "Yong",
+            "Fu",
+            "Ning",
+            "Kang",
+            "Qing",
+            "Feng",
+            "Wen",
+            "Ming",
+            "Jing",
+            "Yun",
+            "Feng",
+            "Long",
+            "Zhu",
+            "Song",
+            "Mei",
+            "Lan",
+            "Tao",
+            "Liu",
+            "He",
+            "Feng",
+            "Jin",
+            "Yu",
+            "Cui",
+            "Chen",
+            "Xing",
+            "Yue",
+            "He",
+            "Hu",
+            "Jiang",
+            "Hai",
+            "Shi",
+            "Jin",
+            "Yin",
+            "Chun",
+            "Qiu",
+            "Dong",
+            "Xi",
+            "Nan",
+            "Bei",
+            "Shan",
+            "Chuan",
+            "Lin",
+            "Yuan",
+            "Tang",
+            "Qiao",
+            "Gang",
+            "Wan",
+            "Yang",
+            "Guang",
+            "De",
+            "Ren",
+            "Yi",
+            "Xin",
+            "Hua",
+            "Rong",
+            "Chang",
+            "Sheng",
+            "Ping",
+            "Le",
+            "Xiang",
+            "Rui",
+        ],
         strict=True,
     )
 )
-_ROAD_KINDS: Final = (("大道", "Avenue", "快速路", 46.0), ("路", "Road", "主干路", 36.0), ("路", "Road", "次干路", 24.0), ("街", "Street", "支路", 14.0), ("巷", "Lane", "支路", 8.0))  # fmt: skip
+_ROAD_KINDS: Final = (
+    ("大道", "Avenue", "快速路", 46.0),
+    ("路", "Road", "主干路", 36.0),
+    ("路", "Road", "次干路", 24.0),
+    ("街", "Street", "支路", 14.0),
+    ("巷", "Lane", "支路", 8.0),
+)
 _LANDMARKS: Final = (
     ("小学", "Primary School", "学校", 34), ("中学", "Middle School", "学校", 18), ("医院", "Hospital", "医院", 12),
     ("公园", "Park", "公园", 20), ("汽车站", "Bus Station", "车站", 8), ("广场", "Plaza", "商业", 22),
@@ -144,7 +214,9 @@ def _land(city: City, use: NDArray[np.int64]) -> list[Thing]:
         Thing("", "", "", LAND_USES[key[1]], shapely.coverage_union_all(city.cells[members]))
         for key, members in sorted(groups.items())
     ]
-    out += [Thing("", "", "", "农田", ground) for code, ground in sorted(city.communities.items()) if code.startswith(TOWN)]
+    out += [
+        Thing("", "", "", "农田", ground) for code, ground in sorted(city.communities.items()) if code.startswith(TOWN)
+    ]
     return [Thing(f"YD{i + 1:04d}", "", "", t.kind, t.geometry) for i, t in enumerate(out)]
 
 
@@ -170,7 +242,12 @@ def _roads(city: City, names: _Names) -> list[Thing]:
 
 
 def _places(
-    city: City, use: NDArray[np.int64], rng: np.random.Generator, names: _Names, *, kind: tuple[str, str, str, Sequence[int], int]
+    city: City,
+    use: NDArray[np.int64],
+    rng: np.random.Generator,
+    names: _Names,
+    *,
+    kind: tuple[str, str, str, Sequence[int], int],
 ) -> list[Thing]:
     """`number` cells of the wanted land uses, drawn without repeats and drawn in from their borders by some metres."""
     code, suffix, word, uses, number = kind

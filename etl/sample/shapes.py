@@ -43,7 +43,9 @@ def crooked(points: Coordinates, rng: np.random.Generator, *, step: float, bend:
         points = np.array(out)
 
 
-def divide(block: Any, shares: Sequence[float], rng: np.random.Generator, *, depth: int = 0) -> tuple[list[Any], list[Cut]]:
+def divide(
+    block: Any, shares: Sequence[float], rng: np.random.Generator, *, depth: int = 0
+) -> tuple[list[Any], list[Cut]]:
     """Cut a polygon into one piece per share, areas roughly in that ratio; returns the pieces and the cuts."""
     if len(shares) == 1:
         return [block], []
@@ -97,7 +99,7 @@ def _position(block: Any, u: Coordinates, share: float) -> float:
     for _ in range(9):
         middle = (low + high) / 2.0
         corners = [bottom * u + left * v, middle * u + left * v, middle * u + right * v, bottom * u + right * v]
-        if shapely.intersection(block, shapely.polygons(corners)).area < share * block.area:
+        if float(shapely.area(shapely.intersection(block, shapely.polygons(corners)))) < share * block.area:
             low = middle
         else:
             high = middle

@@ -32,7 +32,7 @@ def name_places(features: Sequence[Feature], x: NDArray[np.float64], y: NDArray[
     >>> name_places([road], np.array([50.0]), np.array([30.0])).index.tolist()
     [0]
     """
-    points = shapely.points(x, y)
+    points = np.asarray(shapely.points(x, y), dtype=object)
     out = np.full(len(points), -1, dtype=np.int64)
     for layer, within in (("road", np.inf), ("landmark", _LANDMARK_WITHIN_M)):
         which = np.array([i for i, f in enumerate(features) if f.layer == layer and f.name], dtype=np.int64)

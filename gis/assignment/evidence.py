@@ -63,7 +63,13 @@ def survey(locator: Locator, x: Floats, y: Floats, accuracy: Floats, *, unit_lev
 
 
 def decide(
-    locator: Locator, register: Register, found: Survey, *, accuracy: Floats, category: Objects, day: NDArray[np.datetime64]
+    locator: Locator,
+    register: Register,
+    found: Survey,
+    *,
+    accuracy: Floats,
+    category: Objects,
+    day: NDArray[np.datetime64],
 ) -> Decisions:
     """Decide n surveyed reports: who leads, who would be next, and which must wait at the border desk."""
     answer = found.located.of(found.unit_level)
@@ -141,7 +147,11 @@ def _release_zh(e: Mapping[str, Any]) -> str:
 
 
 def _release_en(e: Mapping[str, Any]) -> str:
-    return f"by boundary release {e['release']} “{e['release_title']}”" if e["release"] else "for no boundary release was in force that day"
+    return (
+        f"by boundary release {e['release']} “{e['release_title']}”"
+        if e["release"]
+        else "for no release was in force that day"
+    )
 
 
 def _ruling_zh(e: Mapping[str, Any]) -> str:
@@ -149,11 +159,16 @@ def _ruling_zh(e: Mapping[str, Any]) -> str:
         lead = f"暂拟{e['unit_name']}，" if e["unit"] else ""
         return f"距边界小于定位精度，{lead}转边界席人工裁定。"
     if e["outcome"] in ("outside", "gap"):
-        return "该点不在本区范围内，无责任单位。" if e["outcome"] == "outside" else "该点落在边界数据的空隙中，须人工定位。"
+        return (
+            "该点不在本区范围内，无责任单位。"
+            if e["outcome"] == "outside"
+            else "该点落在边界数据的空隙中，须人工定位。"
+        )
     if e["forward_to"]:
         return f"不在本系统职责范围内，转交{e['forward_to_name']}。"
     if e["rule"]:
-        return f"按规则 {e['rule']}（{e['rule_reason']}），类别“{e['category_name']}”由{e['unit_name']}主责；属地为{e['territory_unit_name']}。"
+        rule = f"按规则 {e['rule']}（{e['rule_reason']}）"
+        return f"{rule}，类别“{e['category_name']}”由{e['unit_name']}主责；属地为{e['territory_unit_name']}。"
     return f"类别“{e['category_name']}”没有条线规则，按属地原则由{e['unit_name']}负责。"
 
 

@@ -55,13 +55,12 @@ class Located:
 class Locator:
     """Immutable index over one set of areas; safe to share between threads and to pickle.
 
-    >>> from gis.assignment.locator import Locator
-    >>> locator = Locator(two_streets())
-    >>> answer = locator.locate_many([5.0, 10.0, 25.0], [5.0, 5.0, 5.0]).levels[0]
-    >>> answer.status.tolist(), answer.on_border.tolist()
-    (['area', 'area', 'outside'], [False, True, False])
-    >>> [str(locator.areas.levels[0].codes[i]) for i in answer.index if i >= 0]
-    ['01', '01']
+    >>> squares, codes = shapely.box([0, 10], 0, [10, 20], 10), np.array(["01", "02"], dtype=object)
+    >>> level = LevelAreas("street", np.array([1, 2]), codes, codes, codes, codes, np.array([-1, -1]),
+    ...     np.array([False, False]), shapely.area(squares), squares)
+    >>> answer = Locator(AreaSet(1, (level,))).locate_many([5.0, 10.0, 25.0], [5.0, 5.0, 5.0]).levels[0]
+    >>> answer.status.tolist(), answer.on_border.tolist(), answer.index.tolist()
+    (['area', 'area', 'outside'], [False, True, False], [0, 0, -1])
     """
 
     def __init__(self, areas: AreaSet) -> None:
@@ -72,7 +71,7 @@ class Locator:
 
     def locate_many(self, x: Floats | Sequence[float], y: Floats | Sequence[float]) -> Located:
         """Locate points given in metres of the working CRS; NaN coordinates are outside."""
-        points = shapely.points(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+        points = _points(x, y)
         found = [np.full(len(points), -1, dtype=np.int64) for _ in self.areas.levels]
         open_points = np.flatnonzero(~shapely.is_empty(points) & np.isfinite(shapely.get_x(points)))
         for depth in range(len(found) - 1, -1, -1):
@@ -81,8 +80,8 @@ class Locator:
         return Located(self._answers(points, found))
 
     def border_distance(self, level: str, x: Floats, y: Floats) -> Floats:
-        """Metres from each point to the nearest border of the level, whichever area it belongs to; inf without areas."""
-        points = shapely.points(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+        """Metres from each point to the nearest border of the level, whichever area's it is; inf without areas."""
+        points = _points(x, y)
         out = np.full(len(points), np.inf)
         tree, lines = self._border_trees[self._depth(level)]
         if len(lines):
@@ -92,7 +91,7 @@ class Locator:
 
     def neighbours(self, level: str, x: Floats, y: Floats, within: Floats, own: Ints) -> Ints:
         """The nearest area of the level other than `own`, not further than `within` metres; -1 where there is none."""
-        points = shapely.points(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+        points = _points(x, y)
         depth = self._depth(level)
         geometry = self.areas.levels[depth].geometry
         at, area = self._trees[depth].query(points, predicate="dwithin", distance=within)
@@ -169,6 +168,10 @@ class Locator:
 
     def __setstate__(self, areas: AreaSet) -> None:
         self.__init__(areas)  # type: ignore[misc]
+
+
+def _points(x: Floats | Sequence[float], y: Floats | Sequence[float]) -> NDArray[np.object_]:
+    return np.asarray(shapely.points(np.asarray(x, dtype=float), np.asarray(y, dtype=float)), dtype=object)
 
 
 def _pieces(geometry: NDArray[np.object_], *, steps: int = 8) -> tuple[shapely.STRtree, NDArray[np.object_]]:

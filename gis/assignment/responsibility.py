@@ -62,14 +62,14 @@ def decide_many(
 
     >>> from datetime import date
     >>> register = Register(
-    ...     (Unit("S1", "一街", "", "street", "", date(2020, 1, 1)), Unit("D1", "局", "", "department", "", date(2020, 1, 1))),
-    ...     (Territory("01", "S1", date(2020, 1, 1)),),
-    ...     (Rule("R1", 1, "05", "", "D1", "河道", "rivers", date(2020, 1, 1)),),
+    ...     (Unit("S1", "", "", "street", "", then := date(2020, 1, 1)), Unit("D1", "", "", "department", "", then)),
+    ...     (Territory("01", "S1", then),),
+    ...     (Rule("R1", 1, "05", "", "D1", "河道", "rivers", then),),
     ... )
     >>> day = np.array(["2026-01-01"] * 3, dtype="datetime64[D]")
     >>> rulings = decide_many(register, category=np.array(["0501", "0101", "0501"], dtype=object),
-    ...     territory_code=np.array(["01", "01", ""], dtype=object), finest_code=np.array(["01", "01", ""], dtype=object),
-    ...     day=day)
+    ...     territory_code=np.array(["01", "01", ""], dtype=object), day=day,
+    ...     finest_code=np.array(["01", "01", ""], dtype=object))
     >>> rulings.unit.tolist(), rulings.runner_up.tolist(), rulings.scope.tolist()
     (['D1', 'S1', ''], ['S1', '', ''], [True, True, False])
     """

@@ -188,9 +188,7 @@ def withdraw(p: Platform, release_id: int, *, by: str, reason: str, now: datetim
         place_again(p, connection, local_day(now, p.place.timezone))
 
 
-def _take_step(
-    connection: Connection, release_id: int, step: str, *, by: str, now: datetime, reason: str = ""
-) -> Any:
+def _take_step(connection: Connection, release_id: int, step: str, *, by: str, now: datetime, reason: str = "") -> Any:
     store.lock_boundaries(connection, alone=True)
     found = {row.id: row for row in store.releases(connection)}.get(release_id)
     if found is None:

@@ -38,7 +38,7 @@ def cases(
         return _shown(p, connection, rows)
 
 
-def case(p: Platform, no: str, *, rights: Rights, today: date) -> CasePage:
+def case(p: Platform, no: str, *, rights: Rights) -> CasePage:
     """One case: as it stands, what happened to it, why it is whose it is, and what else was reported near by."""
     with p.store.begin(rights) as connection:
         row = _row(p, connection, no)
@@ -67,7 +67,9 @@ def _row(p: Platform, connection: Connection, no: str) -> Any:
     number = case_id(p, no)
     row = store.case_row(connection, number) if number is not None else None
     if row is None or case_no(p, row.received_on, row.id) != no.strip().upper():
-        raise NotFound(f"There is no case {no!r} that you may see; case numbers look like {p.place.case_prefix}2601-0000123.")
+        raise NotFound(
+            f"There is no case {no!r} that you may see; case numbers look like {p.place.case_prefix}2601-0000123."
+        )
     return row
 
 

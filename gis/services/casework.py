@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gis.assignment.evidence import ENGINE, Decisions, decide, survey
 from gis.assignment.locator import Located, Locator
 from gis.crs import to_working
-from gis.errors import BadOption, Conflict
+from gis.errors import BadOption, Conflict, SystemFault
 from gis.periods import local_day
 from gis.quads import encode
 from gis.reports import Report, ReportBatch
@@ -37,7 +37,7 @@ Step = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class LoadOutcome:
-    """What became of each row: Σ stored + known = rows given. `differing` of the known rows said something else before."""
+    """What became of each row: Σ stored + known = rows given; `differing` of the known said something else before."""
 
     stored: dict[str, int]
     known: int
@@ -79,8 +79,7 @@ def load(p: Platform, batch: ReportBatch, *, namespace: str, by: str, now: datet
         known = store.known_keys(connection, namespace, batch.key.tolist())
         fresh = np.array([key not in known for key in batch.key], dtype=bool)
         differing = sum(
-            known[key][0].hex() != digest
-            for key, digest in zip(batch.key[~fresh], batch.digest[~fresh], strict=True)
+            known[key][0].hex() != digest for key, digest in zip(batch.key[~fresh], batch.digest[~fresh], strict=True)
         )
         stored = dict.fromkeys(OUTCOMES, 0)
         if fresh.any():
@@ -90,6 +89,11 @@ def load(p: Platform, batch: ReportBatch, *, namespace: str, by: str, now: datet
             store.add_cases(connection, frame, namespace=namespace, by=by, at=now)
             for outcome, n in zip(*np.unique(frame["outcome"].astype(str), return_counts=True), strict=True):
                 stored[str(outcome)] = int(n)
+        if sum(stored.values()) + int((~fresh).sum()) != len(batch):
+            raise SystemFault(
+                f"{len(batch)} reports went in and {sum(stored.values())} came out; nothing was stored. "
+                "This is a fault of Gridward: report it with the file."
+            )
         return LoadOutcome(stored=stored, known=int((~fresh).sum()), differing=differing)
 
 
@@ -153,7 +157,9 @@ def _batch_of(p: Platform, said: Report) -> ReportBatch:
     x, y = np.array([said.x]), np.array([said.y])
     east, north = to_working(x, y, crs=said.crs, working=p.place.crs)
     if not (np.isfinite(east[0]) and np.isfinite(north[0])):
-        raise BadOption(f"x, y = {said.x}, {said.y} cannot be a position in {said.crs}; check the order (x is east) and crs.")
+        raise BadOption(
+            f"x, y = {said.x}, {said.y} cannot be a position in {said.crs}; check the order (x is east) and crs."
+        )
     accuracy = said.accuracy if said.accuracy is not None else p.place.default_accuracy[said.source]
     words = [said.x, said.y, said.crs, said.category, said.source, said.accuracy, said.description]
     digest = hashlib.sha256("\x1f".join(map(str, words)).encode()).hexdigest()
@@ -181,8 +187,9 @@ def _batch_of(p: Platform, said: Report) -> ReportBatch:
 
 
 def _take(batch: ReportBatch, which: NDArray[np.bool_]) -> ReportBatch:
-    columns = {f.name: getattr(batch, f.name) for f in fields(batch)}
-    return replace(batch, **{name: c[which] for name, c in columns.items() if isinstance(c, np.ndarray)})
+    columns: dict[str, Any] = {f.name: getattr(batch, f.name) for f in fields(batch)}
+    taken: dict[str, Any] = {name: c[which] for name, c in columns.items() if isinstance(c, np.ndarray)}
+    return replace(batch, **taken)
 
 
 def _decided(p: Platform, connection: Connection, batch: ReportBatch, *, today: date, on_step: Step) -> pd.DataFrame:
@@ -199,10 +206,8 @@ def _decided(p: Platform, connection: Connection, batch: ReportBatch, *, today: 
         on_step("locate")
         found = survey(locator, part.working_x, part.working_y, part.accuracy, unit_level=p.place.unit_level)
         on_step("decide")
-        decisions = decide(
-            locator, register, found, accuracy=part.accuracy, category=part.category, day=days[which]
-        )
-        frames.append(_frame(part, days[which], locator, decisions))
+        decisions = decide(locator, register, found, accuracy=part.accuracy, category=part.category, day=days[which])
+        frames.append(_frame(part, days[which], decisions))
     frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
     on_step("locate")
     here = p.locator(connection, today)
@@ -217,7 +222,7 @@ def _local_days(moments: NDArray[np.datetime64], zone: str) -> NDArray[np.dateti
     import pandas as pd
 
     local = pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(zone).tz_localize(None)
-    return local.to_numpy().astype("datetime64[D]")
+    return np.asarray(local.to_numpy().astype("datetime64[D]"))
 
 
 def _by_release(
@@ -227,16 +232,11 @@ def _by_release(
     starts = sorted({row.valid_from for row in area_store.releases(connection) if row.step == "active"})
     edges = np.array(starts, dtype="datetime64[D]")
     slot = np.searchsorted(edges, days, side="right")
-    return [
-        (slot == i, p.locator(connection, starts[i - 1] if i else date.min))
-        for i in np.unique(slot).tolist()
-    ]
+    return [(slot == i, p.locator(connection, starts[i - 1] if i else date.min)) for i in np.unique(slot).tolist()]
 
 
 def _placement(locator: Locator, located: Located) -> tuple[list[str], NDArray[np.object_]]:
-    ids = np.stack(
-        [np.append(lv.ids, 0)[a.index] for lv, a in zip(locator.areas.levels, located.levels, strict=True)]
-    )
+    ids = np.stack([np.append(lv.ids, 0)[a.index] for lv, a in zip(locator.areas.levels, located.levels, strict=True)])
     return _array_texts(ids), located.levels[0].status
 
 
@@ -250,12 +250,23 @@ def _word_arrays(columns: Sequence[NDArray[Any]]) -> list[str]:
     return ["{" + ",".join(row) + "}" for row in zip(*(c.astype(str).tolist() for c in columns), strict=True)]
 
 
-def _frame(part: ReportBatch, days: NDArray[np.datetime64], locator: Locator, d: Decisions) -> pd.DataFrame:
+def _or_null(values: NDArray[Any]) -> NDArray[np.object_]:
+    """Empty texts and zero ids as None, which is stored as NULL."""
+    out = values.astype(object)
+    out[(values == "") | (values == 0)] = None
+    return out
+
+
+def _when(moments: NDArray[np.datetime64]) -> NDArray[np.object_]:
+    """UTC moments as texts, None for NaT."""
+    out = np.datetime_as_string(moments, unit="us").astype(object)
+    out[np.isnat(moments)] = None
+    return out
+
+
+def _frame(part: ReportBatch, days: NDArray[np.datetime64], d: Decisions) -> pd.DataFrame:
     """One release's decisions as the rows that `staged_cases.sql` describes."""
     import pandas as pd
-
-    def or_null(values: NDArray[Any]) -> NDArray[np.object_]:
-        return np.where((values == "") | (values == 0), None, values)
 
     closed = ~np.isnat(part.closed)
     return pd.DataFrame(
@@ -263,7 +274,7 @@ def _frame(part: ReportBatch, days: NDArray[np.datetime64], locator: Locator, d:
             "key": part.key,
             "digest": part.digest,
             "received_on": days.astype(object),
-            "received_at": np.datetime_as_string(part.received, unit="us"),
+            "received_at": _when(part.received),
             "category": part.category,
             "source": part.source,
             "description": part.description,
@@ -275,7 +286,7 @@ def _frame(part: ReportBatch, days: NDArray[np.datetime64], locator: Locator, d:
             "y": part.working_y,
             "quad": encode(part.working_x, part.working_y),
             "state": np.where(closed, "closed", d.state),
-            "closed_at": np.where(closed, np.datetime_as_string(part.closed, unit="us"), None),
+            "closed_at": _when(part.closed),
             "on_day": days.astype(object),
             "release_id": pd.array([d.release_id] * len(part), dtype="Int64"),
             "area_ids": _array_texts(d.area_id),
@@ -283,12 +294,12 @@ def _frame(part: ReportBatch, days: NDArray[np.datetime64], locator: Locator, d:
             "on_borders": _word_arrays([a.on_border for a in d.located.levels]),
             "border_distance_m": np.where(np.isfinite(d.border_distance), d.border_distance, np.nan),
             "confidence": d.confidence,
-            "unit": or_null(d.rulings.unit),
-            "territory_unit": or_null(d.rulings.territory),
-            "forward_to": or_null(d.rulings.forward_to),
-            "rule_id": pd.array(or_null(d.rule_id), dtype="Int64"),
-            "runner_up_area": or_null(d.runner_up_area),
-            "runner_up_unit": or_null(d.rulings.runner_up),
+            "unit": _or_null(d.rulings.unit),
+            "territory_unit": _or_null(d.rulings.territory),
+            "forward_to": _or_null(d.rulings.forward_to),
+            "rule_id": pd.array(_or_null(d.rule_id).tolist(), dtype="Int64"),
+            "runner_up_area": _or_null(d.runner_up_area),
+            "runner_up_unit": _or_null(d.rulings.runner_up),
             "scope": d.rulings.scope,
             "outcome": d.outcome,
             "engine": ENGINE,

@@ -27,7 +27,9 @@ def locate(p: Platform, x: float, y: float, *, crs: str, at: date, accuracy: flo
         raise BadOption(f"accuracy is {accuracy!r}; wanted metres above 0 and at most 1000000.")
     east, north = to_working(np.array([x]), np.array([y]), crs=word, working=p.place.crs)
     if not (np.isfinite(east[0]) and np.isfinite(north[0])):
-        raise BadOption(f"x={x!r}, y={y!r} is no position in {word}; x is east (or longitude), y is north (or latitude).")
+        raise BadOption(
+            f"x={x!r}, y={y!r} is no position in {word}; x is east (or longitude), y is north (or latitude)."
+        )
     with p.store.begin(PUBLIC) as connection:
         locator = p.locator(connection, at)
         register = p.register(connection)
@@ -46,7 +48,8 @@ def locate(p: Platform, x: float, y: float, *, crs: str, at: date, accuracy: flo
     names = {unit.code: unit.name for unit in register.units}
     unit, forward = str(rulings.unit[0]), str(rulings.forward_to[0])
     levels = {
-        level.name: _level_answer(locator, located, i, (east, north), accuracy) for i, level in enumerate(p.place.levels)
+        level.name: _level_answer(locator, located, i, (east, north), accuracy)
+        for i, level in enumerate(p.place.levels)
     }
     border = locator.border_distance(p.place.unit_level, east, north)
     return {

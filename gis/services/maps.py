@@ -21,7 +21,16 @@ from gis.rights import PUBLIC
 from gis.services.platform import Platform
 from gis.store import areas as area_store
 
-__all__ = ["BASEMAP_LAYERS", "Shapes", "area_shapes", "basemap", "basemap_features", "current", "middles", "total_bounds"]
+__all__ = [
+    "BASEMAP_LAYERS",
+    "Shapes",
+    "area_shapes",
+    "basemap",
+    "basemap_features",
+    "current",
+    "middles",
+    "total_bounds",
+]
 
 BASEMAP_LAYERS: Final = (
     "land_use",

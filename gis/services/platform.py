@@ -72,7 +72,9 @@ class Platform:
     def locator_of(self, connection: Connection, release_id: int | None) -> Locator:
         """The locator of a release, built once: what a release holds never changes."""
         levels = self.place.level_names
-        return self.keep(("locator", release_id), lambda: Locator(area_store.load_areas(connection, release_id, levels)))
+        return self.keep(
+            ("locator", release_id), lambda: Locator(area_store.load_areas(connection, release_id, levels))
+        )
 
     def register(self, connection: Connection) -> Register:
         """Units, territories and rules with all their versions."""

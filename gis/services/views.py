@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -114,7 +114,9 @@ def _bounds(p: Platform, locator: Locator) -> tuple[float, float, float, float]:
     if not len(coarse):
         return p.place.extent
     west, south, east, north = maps.total_bounds(coarse)
-    lon, lat = from_working([west, east, west, east], [south, south, north, north], working=p.place.crs, crs="EPSG:4326")
+    lon, lat = from_working(
+        [west, east, west, east], [south, south, north, north], working=p.place.crs, crs="EPSG:4326"
+    )
     return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
 
 
@@ -124,7 +126,9 @@ def choices(p: Platform, *, rights: Rights, today: date) -> Choices:
         categories = [c for c in register_store.categories(connection) if _in_force(c, today)]
         units = [u for u in register_store.units(connection) if _in_force(u, today) and u.kind != "external"]
     return Choices(
-        categories=[Choice(c.code, c.name, c.name_en or c.name, c.parent) for c in sorted(categories, key=lambda c: c.code)],
+        categories=[
+            Choice(c.code, c.name, c.name_en or c.name, c.parent) for c in sorted(categories, key=lambda c: c.code)
+        ],
         units=[Choice(u.code, u.name, u.name_en or u.name, u.kind) for u in units],
         sources=[Choice(code, *_SOURCES.get(code, (code, code))) for code in p.place.sources],
         states=[Choice(code, *_STATES[code]) for code in STATES if code != "reported"],
@@ -159,10 +163,13 @@ def area_counts(p: Platform, where: CaseFilter, *, level: str, rights: Rights, t
         locator = p.locator(connection, today)
         first, last = store.days_with_cases(connection)
         spans, usual_days = _spans(where.period, first, last)
-        rows = store.counts_by_area(connection, asked(p, connection, where, today), depth=depth, spans=spans)
+        undated = asked(p, connection, replace(where, period=None), today)  # the spans say which days are counted
+        rows = store.counts_by_area(connection, undated, depth=depth, spans=spans)
     areas = locator.areas.levels[depth - 1]
     counted = {row.area: row for row in rows if row.area is not None}
-    listed = [_area_count(areas, i, counted.get(int(areas.ids[i])), where.period, usual_days) for i in range(len(areas))]
+    listed = [
+        _area_count(areas, i, counted.get(int(areas.ids[i])), where.period, usual_days) for i in range(len(areas))
+    ]
     parents = locator.areas.levels[depth - 2] if depth > 1 else None
     missing = {"outside": 0, "gap": 0, "no_position": 0}
     for row in rows:
@@ -277,7 +284,10 @@ def _ranked(
     x, y = maps.middles(levels[-1].geometry[[i for i, _ in cells]])
     weight = np.array([max(c.n, 1e-9) for c in counts])
     lon, lat = from_working(
-        [float(np.average(x, weights=weight))], [float(np.average(y, weights=weight))], working=p.place.crs, crs="EPSG:4326"
+        [float(np.average(x, weights=weight))],
+        [float(np.average(y, weights=weight))],
+        working=p.place.crs,
+        crs="EPSG:4326",
     )
     unit = units.get(top[0], ("", ""))
     usual = [c.usual for c in counts]

@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 from sqlalchemy import Connection, func, select, text
 
-from gis.areas import AreaSet, DeliveredLayer, Delivery, Feature, LevelAreas, paths_of
+from gis.areas import AreaSet, DeliveredLayer, Delivery, Feature, LevelAreas
 from gis.store.engine import copy_frame, sql_file
 from gis.store.tables import area, feature, release_area, release_feature
 
@@ -111,10 +111,10 @@ def add_release(connection: Connection, delivery: Delivery, *, base_id: int | No
     """Store what a delivery says about itself and which release it was compared with; returns the release's id."""
     facts = delivery.facts
     names = "title, document, source, licence, synthetic, valid_from, line_accuracy_m, levels, hash, base_id, accepted"
-    values = ", ".join(f":{name}" for name in names.split(", "))
+    values = ", ".join(f":{name}" for name in names.split(", ")).replace(":accepted", "CAST(:accepted AS jsonb)")
     return int(
         connection.execute(
-            text(f"INSERT INTO release ({names}) VALUES ({values.replace(':accepted', 'CAST(:accepted AS jsonb)')}) RETURNING id"),
+            text(f"INSERT INTO release ({names}) VALUES ({values}) RETURNING id"),
             {
                 "title": facts.title,
                 "document": facts.document,
@@ -160,7 +160,9 @@ def add_members(
         return
     connection.execute(text(sql_file("staged_features.sql")))
     if features:
-        copy_frame(connection, "staged_feature", _feature_frame(features), not_null=["code", "name", "name_en", "class"])
+        copy_frame(
+            connection, "staged_feature", _feature_frame(features), not_null=["code", "name", "name_en", "class"]
+        )
     connection.execute(text(sql_file("add_features.sql")), {"release_id": release_id, "srid": srid})
 
 
@@ -176,7 +178,7 @@ def _area_frame(layer: DeliveredLayer, which: Any, paths: Mapping[str, str]) -> 
             "name_en": layer.names_en[which],
             "parent": layer.parents[which],
             "path": [paths[code] for code in layer.codes[which]],
-            "residents": pd.array(np.where(np.isnan(r := layer.residents[which]), None, r), dtype="Int64"),
+            "residents": pd.array([None if np.isnan(n) else int(n) for n in layer.residents[which]], dtype="Int64"),
             "has_children": layer.has_children[which],
             "area_m2": shapely.area(geometry),
             "wkb": shapely.to_wkb(geometry, hex=True),

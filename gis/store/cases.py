@@ -68,7 +68,9 @@ def known_keys(connection: Connection, namespace: str, keys: Sequence[str]) -> d
     return {row.key: (bytes(row.digest), row.received_on, row.case_id) for row in rows}
 
 
-def add_cases(connection: Connection, frame: pd.DataFrame, *, namespace: str | None, by: str, at: datetime) -> dict[str, int]:
+def add_cases(
+    connection: Connection, frame: pd.DataFrame, *, namespace: str | None, by: str, at: datetime
+) -> dict[str, int]:
     """Store decided reports with evidence, events and keys (no keys without a namespace); returns key -> case id.
 
     `frame` has the columns of `staged_cases.sql`; digest is hex, array columns are PostgreSQL array texts.
@@ -76,7 +78,7 @@ def add_cases(connection: Connection, frame: pd.DataFrame, *, namespace: str | N
     connection.execute(text(sql_file("staged_cases.sql")))
     copy_frame(connection, "staged_case", frame, not_null=_TEXTS)
     connection.execute(
-        text("SELECT open_month(day) FROM (SELECT DISTINCT date_trunc('month', received_on)::date FROM staged_case) m(day)")
+        text("SELECT open_month(m) FROM (SELECT DISTINCT date_trunc('month', received_on)::date FROM staged_case) d(m)")
     )
     srid = connection.execute(text("SELECT Find_SRID('gridward', 'part', 'geom')")).scalar_one()
     values = {"namespace": namespace, "by": by, "at": at, "srid": srid}
@@ -113,7 +115,9 @@ def _in_box(bbox: tuple[float, float, float, float]) -> list[ColumnElement[bool]
     return [keys, x.between(west, east), y.between(south, north)]
 
 
-def counts_by_area(connection: Connection, asked: Asked, *, depth: int, spans: Mapping[str, tuple[date, date]]) -> list[Any]:
+def counts_by_area(
+    connection: Connection, asked: Asked, *, depth: int, spans: Mapping[str, tuple[date, date]]
+) -> list[Any]:
     """Cases per area id of a level (depth from 1) and per named span of days.
 
     Rows: area, parent, status, then one count for each span. Where area is None, parent is the area above, if any. The
@@ -215,7 +219,8 @@ def evidence(connection: Connection, day: date, number: int) -> Any | None:
 def area_names(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, str, str, str]]:
     """id -> (level, code, name, name_en)."""
     rows = connection.execute(
-        text("SELECT id, level, code, name, name_en FROM area WHERE id = ANY(CAST(:ids AS bigint[]))"), {"ids": list(ids)}
+        text("SELECT id, level, code, name, name_en FROM area WHERE id = ANY(CAST(:ids AS bigint[]))"),
+        {"ids": list(ids)},
     )
     return {row[0]: tuple(row[1:]) for row in rows}
 

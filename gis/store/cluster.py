@@ -156,14 +156,19 @@ class Cluster:
             return ClusterStatus(False, True, "", "")
         if not self._answers():
             return ClusterStatus(True, False, str(self.data), str(self.socket))
-        query = f"SELECT current_setting('server_version'), extversion, pg_database_size('{DATABASE}') FROM pg_extension WHERE extname = 'postgis'"
+        query = (
+            f"SELECT current_setting('server_version'), extversion, pg_database_size('{DATABASE}') "
+            "FROM pg_extension WHERE extname = 'postgis'"
+        )
         server, postgis, size = self._sql(query).strip().split("|")
         return ClusterStatus(True, True, str(self.data), str(self.socket), server, postgis, int(size))
 
     def psql(self, arguments: Sequence[str]) -> int:
         """Run psql as the superuser of the private cluster; returns its exit code."""
         self._require_running()
-        return subprocess.run([*self._client("psql"), "-d", DATABASE, *arguments], check=False, env=_environment()).returncode
+        return subprocess.run(
+            [*self._client("psql"), "-d", DATABASE, *arguments], check=False, env=_environment()
+        ).returncode
 
     def dump(self, path: Path) -> None:
         """Write the whole database to one file; a broken dump never bears the wanted name."""
@@ -194,7 +199,7 @@ class Cluster:
         self.drop_database(old)
         self._sql(
             f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{DATABASE}'; "
-            f'ALTER DATABASE {DATABASE} RENAME TO {old}; ALTER DATABASE {fresh} RENAME TO {DATABASE}',
+            f"ALTER DATABASE {DATABASE} RENAME TO {old}; ALTER DATABASE {fresh} RENAME TO {DATABASE}",
             database="postgres",
         )
         self.drop_database(old)
@@ -346,8 +351,8 @@ class Cluster:
         group = pwd.getpwnam(user).pw_gid if user else None
         try:
             done = subprocess.run(
-                list(command), input=given, text=True, stdout=output, stderr=output, timeout=seconds, check=False, user=user,
-                group=group, extra_groups=[] if user else None, cwd="/", env=_environment(),
+                list(command), input=given, text=True, stdout=output, stderr=output, timeout=seconds, check=False,
+                user=user, group=group, extra_groups=[] if user else None, cwd="/", env=_environment(),
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as fault:
             raise SystemFault(f"{command[0]} could not be run: {fault}.") from None

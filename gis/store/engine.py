@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.resources import files
 from io import StringIO
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gis.errors import DatabaseDown
 from gis.rights import Rights
@@ -51,7 +51,7 @@ class Store:
             with self._source.begin() as connection:
                 take_role(connection, rights)
                 yield connection
-        except OperationalError as fault:
+        except (OperationalError, InterfaceError) as fault:
             first = str(fault.orig).strip().splitlines()[0] if fault.orig else str(fault)
             raise DatabaseDown(
                 f"The database does not answer ({first}); see `gridward db status` and start it with `gridward db up`."
@@ -84,5 +84,8 @@ def copy_frame(connection: Connection, table: str, frame: pd.DataFrame, *, not_n
     buffer.seek(0)
     columns = ", ".join(f'"{name}"' for name in frame.columns)
     forced = f", FORCE_NOT_NULL ({', '.join(not_null)})" if not_null else ""
-    with connection.connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv, NULL '\\N'{forced})", buffer)  # type: ignore[attr-defined]
+    cursor: Any = connection.connection.cursor()
+    try:
+        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv, NULL '\\N'{forced})", buffer)
+    finally:
+        cursor.close()

@@ -70,7 +70,9 @@ def merge(connection: Connection, register: str, frame: pd.DataFrame) -> Merged:
     texts = [name for name in frame.columns if name not in ("x", "y", "valid_from", "valid_to", "ord", "sensitive")]
     copy_frame(connection, "staged_register", frame, not_null=texts)
     if "geom" in what.fields:
-        connection.execute(text("UPDATE staged_register SET geom = ST_SetSRID(ST_MakePoint(x, y), :srid)"), {"srid": srid})
+        connection.execute(
+            text("UPDATE staged_register SET geom = ST_SetSRID(ST_MakePoint(x, y), :srid)"), {"srid": srid}
+        )
     names = {
         "{table}": what.table,
         "{columns}": columns,
@@ -119,4 +121,5 @@ def categories(connection: Connection) -> tuple[Category, ...]:
 def rules(connection: Connection) -> tuple[Rule, ...]:
     """Every version of every rule, with its row's id."""
     rows = _rows(connection, "rule", "id, code, ord, category, area, unit, reason, reason_en")
-    return tuple(Rule(*row[1:], id=row[0]) for row in rows)
+    versions: list[list[Any]] = [[*row[1:], row[0]] for row in rows]
+    return tuple(Rule(*values) for values in versions)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from flask import Blueprint, Response, jsonify
 
+from gis.cases import AreaCounts, CaseFilter
 from gis.errors import RightsRefused
 from gis.rights import PUBLIC
 from gis.services import boundaries, maps, views
@@ -111,14 +113,15 @@ def why(values: Values, no: str) -> Response:
     )
 )
 def counts(values: Values) -> Response:
-    found = views.area_counts(
-        access.platform(),
-        case_filter(values, access.place()),
-        level=values["level"],
-        rights=access.rights(),
-        today=clock.today(),
-    )
-    return jsonify(counts_json(found, access.rights()))
+    where = case_filter(values, access.place())
+    found = _counted(where, values["level"])
+    # The areas' own sums leave out what was not on the map before; the coarsest level is the cheapest to ask for all.
+    earlier = where.period and _counted(replace(where, period=where.period.before()), access.place().level_names[0])
+    return jsonify(counts_json(found, earlier.total if earlier else 0, access.rights()))
+
+
+def _counted(where: CaseFilter, level: str) -> AreaCounts:
+    return views.area_counts(access.platform(), where, level=level, rights=access.rights(), today=clock.today())
 
 
 @api.get("/places")

@@ -58,8 +58,8 @@ def why_json(why: Why) -> Json:
     }
 
 
-def counts_json(counts: AreaCounts, whose: Rights) -> Json:
-    """Counts by area. on_map + Σ not_on_map = total; a withheld count is null and still within on_map."""
+def counts_json(counts: AreaCounts, before: int, whose: Rights) -> Json:
+    """Counts by area; `before` is the total of the span before. on_map + Σ not_on_map = total; a withheld count is null and still within on_map."""
     areas = [
         {
             "code": area.code,
@@ -76,7 +76,7 @@ def counts_json(counts: AreaCounts, whose: Rights) -> Json:
         "total": counts.total,
         "on_map": counts.total - sum(counts.not_on_map.values()),
         "not_on_map": dict(counts.not_on_map),
-        "before": sum(area.before for area in counts.areas),
+        "before": before,
         "withheld": sum(area["n"] is None for area in areas),
         "breaks": breaks(a["n"] / a["km2"] for a in areas if a["n"] and a["km2"]),
         "areas": areas,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from gis.errors import SystemFault
 
-__all__ = ["VENDORED", "local_file", "refuse_foreign"]
+__all__ = ["VENDORED", "local_file", "modules", "refuse_foreign"]
 
 #: address that Folium 0.20 asks for -> file below static/ (versions and licences: static/vendor/README.md)
 VENDORED: Final[Mapping[str, str]] = {
@@ -38,6 +39,12 @@ def local_file(url: str) -> str:
         raise SystemFault(
             f"The map asks for {url!r}, which is not on this disk; vendor it and add it to webmap/maps/assets.py."
         ) from None
+
+
+def modules() -> tuple[str, ...]:
+    """Our own script modules below static/, named in the head so that a browser fetches them all at once."""
+    static = Path(__file__).parent.parent / "static"
+    return tuple(sorted(path.relative_to(static).as_posix() for path in static.glob("js/*.js")))
 
 
 def refuse_foreign(html: str) -> str:

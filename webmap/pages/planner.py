@@ -15,6 +15,7 @@ from gis.rights import PUBLIC
 from gis.services import views
 from webmap import access, clock
 from webmap.languages import language, pick
+from webmap.maps.assets import modules
 from webmap.maps.compose import planner_map
 from webmap.pages.texts import script_texts
 from webmap.params import FILTERS, read
@@ -23,7 +24,7 @@ __all__ = ["pages"]
 
 pages = Blueprint("planner", __name__)
 
-_VIEW: Final = (*FILTERS, "level", "show", "lat", "lon", "zoom", "sel", "lang")
+_VIEW: Final = (*FILTERS, "level", "show", "lat", "lon", "z", "sel", "lang")
 _FIRST_DAYS: Final = 7
 
 
@@ -64,6 +65,8 @@ def planner() -> Response:
         overview=overview,
         choices=choices,
         view=view,
+        in_force_since=date.fromisoformat(overview.release["valid_from"]) if overview.release else None,
+        modules=modules(),
         newest_is_yesterday=overview.last_day == today - timedelta(days=1),
         public=whose == PUBLIC,
     )
@@ -80,8 +83,6 @@ def _view(values: dict[str, Any], last_day: date | None, levels: tuple[str, ...]
         week = Period.last(_FIRST_DAYS, until=last_day)
         values["from"], values["to"] = week.start, week.end
     values["level"] = values["level"] or levels[min(1, len(levels) - 1)]
-    if request.args.get("zoom") is None:
-        values["zoom"] = None
     return {
         name: value.isoformat() if isinstance(value, date) else value for name, value in values.items() if name != "lang"
     }

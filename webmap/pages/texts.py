@@ -24,12 +24,8 @@ def script_texts() -> dict[str, Text]:
         "retry": gettext("Try again"),
         "empty": gettext("No cases in this selection."),
         "emptyHint": gettext("Choose a longer period or fewer filters."),
-        "rankedBy": gettext("Places with most cases"),
         "copied": gettext("Link copied"),
         "copyFailed": gettext("The link is in the address bar."),
-        "zoomIn": gettext("Zoom in"),
-        "zoomOut": gettext("Zoom out"),
-        "wholeDistrict": gettext("Whole district"),
         "close": gettext("Close"),
     }
 
@@ -53,13 +49,14 @@ def _summary_texts() -> dict[str, Text]:
 
 def _legend_texts() -> dict[str, Text]:
     return {
-        "ratePerKm2": gettext("Cases per km²"),
+        "ratePerKm2": gettext("Cases per km² in {days}"),
         "casesPerSquare": gettext("Cases per square of {size} m"),
         "heatTitle": gettext("Density of cases"),
         "heatFew": gettext("few"),
         "heatMany": gettext("most in view"),
         "noCases": gettext("none"),
         "circles": gettext("Circle: number of cases"),
+        "rate": gettext("per km²"),
         "perKm2": gettext("{rate} per km²"),
         "notShown": gettext("fewer than 3"),
     }
@@ -71,17 +68,11 @@ def _detail_texts() -> dict[str, Text]:
         "before": gettext("before"),
         "usual": gettext("usual"),
         "timesUsual": gettext("× usual"),
-        "street": gettext("Street"),
         "areaKm2": gettext("{n} km²"),
         "newest": gettext("Newest cases"),
         "allCases": gettext("All in the worklist"),
         "why": gettext("Why this unit?"),
-        "openCase": gettext("Open case {no}"),
         "noUnit": gettext("no unit yet"),
-        "near": gettext("near {name}"),
-        "placeIn": gettext("{name}, {community}"),
-        "nothingSelected": gettext("Choose an area on the map or a row of the lists."),
         "publicCases": gettext("Single cases are shown to the city's own people only."),
-        "clear": gettext("Clear selection"),
         "zoomTo": gettext("Zoom to it"),
     }

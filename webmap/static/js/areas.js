@@ -19,6 +19,8 @@ export class Areas {
   constructor({ url, zoomSteps, wholeLevels }) {
     Object.assign(this, { zoomSteps, wholeLevels, level: null, counts: null, filled: true });
     this.loader = new ViewLoader(url);
+    this.outerLoader = new ViewLoader(url);
+    this.outer = [];
     this.features = [];
     this.byCode = new Map();
     this.chosen = new Set();
@@ -73,16 +75,35 @@ export class Areas {
     return this.features.find((feature) => holds(feature, x, y)) || null;
   }
 
-  async load() {
+  load() {
     if (!this.level) return;
     const zoom = this.map.getZoom();
     const step = this.zoomSteps.find((other) => zoom <= other) || this.zoomSteps.at(-1);
+    this.loadLevel(step);
+    if (this.level !== this.outerLevel) this.loadOuter(step);
+  }
+
+  get outerLevel() {
+    return this.wholeLevels[0];
+  }
+
+  /** The coarsest areas are drawn and named around those of any other level. */
+  async loadOuter(step) {
+    const found = await this.outerLoader.load({ step, box: null, parameters: { level: this.outerLevel } }).catch(this.failed);
+    if (!found) return;
+    this.outer = readFeatures(found);
+    this.edges.paint();
+    this.changed();
+  }
+
+  async loadLevel(step) {
     const level = this.level;
     const box = this.wholeLevels.includes(level) ? null : boxAround(this.map);
     try {
       const found = await this.loader.load({ step, box, parameters: { level } });
       if (!found || level !== this.level) return;
       this.features = readFeatures(found);
+      if (level === this.outerLevel) this.outer = this.features;
       this.byCode = new Map(this.features.map((feature) => [feature.properties.code, feature]));
       this.fills.paint();
       this.edges.paint();
@@ -119,8 +140,14 @@ export class Areas {
     context.beginPath();
     for (const feature of this.features) if (meets(feature.box, frame.box)) trace(frame, feature, true);
     context.strokeStyle = colour(fine ? "map-edge" : "map-edge-strong");
-    context.globalAlpha = fine ? Math.min(0.6, Math.max(0.12, (frame.zoom - 11) / 8)) : 0.75;
-    context.lineWidth = fine ? 0.6 : this.level === this.wholeLevels[0] ? 1.5 : 0.9;
+    context.globalAlpha = (this.filled ? 1 : 0.6) * (fine ? Math.min(0.6, Math.max(0.12, (frame.zoom - 11) / 8)) : 0.6);
+    context.lineWidth = fine ? 0.6 : 0.9;
+    context.stroke();
+    context.beginPath();
+    for (const feature of this.outer) if (meets(feature.box, frame.box)) trace(frame, feature, true);
+    context.strokeStyle = colour("map-edge-strong");
+    context.globalAlpha = 0.85;
+    context.lineWidth = 1.7;
     context.stroke();
     context.globalAlpha = 1;
     const marked = this.features.filter((feature) => this.chosen.has(feature.properties.code));

@@ -14,10 +14,10 @@ const LAND = [
   [/工|仓|industr/, "map-works"],
 ];
 const ROADS = [
-  { match: /快速|express/, width: 4.6, from: 10, fast: true },
-  { match: /主干|arterial|primary/, width: 3.6, from: 10 },
-  { match: /次干|secondary|collector/, width: 2.5, from: 12 },
-  { match: /./, width: 1.5, from: 13.5 },
+  { match: /快速|express/, width: 4.6, from: 10, named: 12.5, fast: true },
+  { match: /主干|arterial|primary/, width: 3.6, from: 10, named: 13.5 },
+  { match: /次干|secondary|collector/, width: 2.5, from: 12, named: 14.5 },
+  { match: /./, width: 1.5, from: 13.5, named: 15.5 },
 ];
 const OUTLINED = { compound: "map-edge", market: "warm", building_site: "warm", urban_village: "map-label" };
 const STEPS = [11, 13, 15, 18];
@@ -144,7 +144,7 @@ export class BaseMap {
     const say = (feature) => this.labels.pick(feature.properties.name, feature.properties.name_en);
     for (const road of this.features("road")) {
       const style = roadStyle(road.properties.class || "");
-      if (frame.zoom < Math.max(13, style.from + 1) || !meets(road.box, frame.box) || !say(road)) continue;
+      if (frame.zoom < style.named || !meets(road.box, frame.box) || !say(road)) continue;
       const label = lineLabel(frame, road, say(road), 11.5);
       if (label) found.push({ ...label, ink: "map-label-road", rank: 40 - style.width });
     }

@@ -48,7 +48,8 @@ export class Detail {
     this.cases.replaceChildren(h("p.sub", {}, this.texts.say("loading")));
     try {
       const found = await this.latest.ask(`${this.page.api}/cases`, parameters);
-      if (found) this.showCases(found.cases.filter(keep).slice(0, SHOWN), all);
+      const newestFirst = (a, b) => (a.received_at < b.received_at ? 1 : -1);
+      if (found) this.showCases(found.cases.filter(keep).sort(newestFirst).slice(0, SHOWN), all);
     } catch (fault) {
       this.cases.replaceChildren(h("p.sub", {}, this.texts.say("failed", { detail: fault.message })));
     }

@@ -60,6 +60,7 @@ export class Filters {
       select.classList.toggle("set", Boolean(select.value));
     }
     const [from, to] = [this.view.get("from"), this.view.get("to")];
+    byId("earlier").disabled = byId("later").disabled = !from;
     if (!from) return;
     const last = addDays(to, -1);
     const newest = last === this.page.lastDay;
@@ -70,8 +71,6 @@ export class Filters {
     byId("from").value = from;
     byId("last").value = last;
     byId("later").disabled = Boolean(this.page.lastDay) && last >= this.page.lastDay;
-    const sameYear = from.slice(0, 4) === last.slice(0, 4);
-    byId("period-words").textContent =
-      from === last ? this.texts.day(from) : `${this.texts.day(from, !sameYear)} – ${this.texts.day(last)}`;
+    byId("period-words").textContent = this.texts.span(from, last);
   }
 }

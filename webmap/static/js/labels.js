@@ -1,4 +1,5 @@
-// Names on the map. Each source offers labels with a rank; the lowest ranks are placed first, and none touches another.
+// Names on the map. Each source offers labels with a rank; the lowest ranks are placed first, and none touches
+// another, nor a circle unless it is marked `above`.
 import { Canvas, colour, paneAt } from "./canvas.js";
 
 const FONT = getComputedStyle(document.documentElement).getPropertyValue("--sans");
@@ -29,12 +30,14 @@ export class Labels {
   paint(frame) {
     const offered = this.sources.flatMap((source) => source(frame)).filter((label) => label.text);
     offered.sort((a, b) => a.rank - b.rank);
-    const taken = this.obstacles.flatMap((obstacle) => obstacle(frame));
+    const taken = [];
+    const blocked = this.obstacles.flatMap((obstacle) => obstacle(frame));
     const seen = new Map();
-    for (const label of offered) this.place(frame, label, taken, seen);
+    for (const label of offered) this.place(frame, label, label.above ? taken : [...taken, ...blocked], taken, seen);
   }
 
-  place(frame, label, taken, seen) {
+  /** Draw a label unless it would touch one of `avoided`; then it is `taken` itself. */
+  place(frame, label, avoided, taken, seen) {
     const { context } = frame;
     context.font = `${label.italic ? "italic " : ""}${label.weight || 500} ${label.size}px ${FONT}`;
     const width = context.measureText(label.text).width + 6;
@@ -44,7 +47,7 @@ export class Labels {
     const halfY = (width * s + height * c) / 2;
     const box = [label.x - halfX, label.y - halfY, label.x + halfX, label.y + halfY];
     if (box[0] < 0 || box[1] < 0 || box[2] > frame.width || box[3] > frame.height) return;
-    if (taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) return;
+    if (avoided.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) return;
     const same = seen.get(label.text) || [];
     if (same.some(([x, y]) => Math.hypot(x - label.x, y - label.y) < 340)) return;
     seen.set(label.text, [...same, [label.x, label.y]]);

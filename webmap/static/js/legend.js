@@ -22,12 +22,12 @@ export class Legend {
   }
 
   /** Class colours from the densest to none; `swatches` are counts with the radius their circle has. */
-  classes(title, breaks, texts, { circlesTitle = "", swatches = [] } = {}) {
+  classes(title, breaks, texts, { circlesTitle = "", swatches = [], whole = false } = {}) {
     const limits = [0, ...breaks];
     const rows = limits
-      .map((low, i) => this.row(classColour(i + 1, breaks), this.range(low, limits[i + 1], texts)))
+      .map((low, i) => this.row(classColour(i + 1, breaks), whole ? this.wholeRange(low, limits[i + 1]) : this.range(low, limits[i + 1], texts)))
       .reverse();
-    rows.push(this.row(classColour(0, breaks), texts.say("noCases")));
+    if (!whole) rows.push(this.row(classColour(0, breaks), texts.say("noCases")));
     this.box.hidden = false;
     this.box.replaceChildren(h("h2", {}, title), h("ul", {}, ...rows));
     if (swatches.length) {
@@ -45,6 +45,14 @@ export class Legend {
   range(low, high, texts) {
     if (high === undefined) return low ? `≥ ${texts.rate(low)}` : "> 0";
     return low ? `${texts.rate(low)} – ${texts.rate(high)}` : `< ${texts.rate(high)}`;
+  }
+
+  /** A class of counts: from the first whole number of it to the last. */
+  wholeRange(low, high) {
+    const first = Math.max(1, Math.ceil(low));
+    if (high === undefined) return `≥ ${first}`;
+    const last = Math.ceil(high) - 1;
+    return first === last ? `${first}` : `${first} – ${last}`;
   }
 
   ramp(title, few, many) {

@@ -3,6 +3,11 @@ import { byId, h } from "./dom.js";
 
 const MUCH = 2; // times the usual level from which a place is marked
 
+function setCurrent(row, current) {
+  if (current) row.setAttribute("aria-current", "true");
+  else row.removeAttribute("aria-current");
+}
+
 export class Lists {
   constructor(texts, { choosePlace, chooseArea, pointArea }) {
     Object.assign(this, { texts, choosePlace, chooseArea, pointArea });
@@ -112,12 +117,12 @@ export class Lists {
       const near = area !== null && [other.community.code, other.street.code, ...other.cells].includes(area);
       row.classList.toggle("chosen", chosen);
       row.classList.toggle("near", near);
-      row.toggleAttribute("aria-selected", chosen);
+      setCurrent(row, chosen);
       if (chosen || near) first ??= row;
     }
     for (const [code, row] of this.rowsOfAreas) {
       row.classList.toggle("chosen", code === area);
-      row.toggleAttribute("aria-selected", code === area);
+      setCurrent(row, code === area);
     }
     if (!scroll) return;
     first?.scrollIntoView({ block: "nearest" });

@@ -75,7 +75,7 @@ class Planner {
 
   /** Where the map opens: as the address says, else all of the district. */
   setOut() {
-    const [lat, lon, zoom] = ["lat", "lon", "zoom"].map((name) => this.view.get(name));
+    const [lat, lon, zoom] = ["lat", "lon", "z"].map((name) => this.view.get(name));
     if (lat !== "" && lon !== "") this.map.setView([lat, lon], zoom === "" ? 14 : zoom, { animate: false });
     else this.showAll(false);
   }
@@ -174,7 +174,7 @@ class Planner {
 
   moved() {
     const { lat, lng } = this.map.getCenter();
-    this.view.set({ lat: lat.toFixed(5), lon: lng.toFixed(5), zoom: Number(this.map.getZoom().toFixed(1)) });
+    this.view.set({ lat: lat.toFixed(5), lon: lng.toFixed(5), z: Number(this.map.getZoom().toFixed(1)) });
     if (this.mode !== "rate") this.loadDensity();
     this.showLegend();
   }
@@ -189,15 +189,15 @@ class Planner {
   }
 
   showSummary() {
-    const { total, before, on_map: on } = this.counts;
+    const { total, before } = this.counts;
     byId("total").textContent = this.texts.number(total);
     byId("total-words").textContent = this.texts.say("cases", {}, total);
     const days = this.view.get("from") ? daysBetween(this.view.get("from"), this.view.get("to")) : 0;
     if (!days) return byId("compare").replaceChildren();
     const words = this.texts.say(days === 1 ? "againstDay" : "against", { n: this.texts.number(before), days });
     const change = document.createElement("span");
-    change.className = on > before ? "up" : "down";
-    change.textContent = before ? `${on > before ? "▲" : on < before ? "▼" : "="} ${this.texts.percent((on - before) / before)} ` : "";
+    change.className = total > before ? "up" : "down";
+    change.textContent = before ? `${total > before ? "▲" : total < before ? "▼" : "="} ${this.texts.percent((total - before) / before)} ` : "";
     return byId("compare").replaceChildren(change, words);
   }
 
@@ -227,7 +227,7 @@ class Planner {
     const { texts, mode } = this;
     if (mode === "rate") {
       if (!this.counts) return this.legend.clear();
-      return this.legend.classes(texts.say("ratePerKm2"), this.counts.breaks, texts, {
+      return this.legend.classes(texts.say("ratePerKm2", { days: this.days() }), this.counts.breaks, texts, {
         circlesTitle: texts.say("circles"),
         swatches: this.swatches(),
       });
@@ -235,7 +235,13 @@ class Planner {
     if (!this.grid.density) return this.legend.clear();
     if (mode === "heat") return this.legend.ramp(texts.say("heatTitle"), texts.say("heatFew"), texts.say("heatMany"));
     const size = texts.number(this.grid.density.size_m);
-    return this.legend.classes(texts.say("casesPerSquare", { size }), this.grid.density.breaks, texts);
+    return this.legend.classes(texts.say("casesPerSquare", { size }), this.grid.density.breaks, texts, { whole: true });
+  }
+
+  /** The length of the period in words. */
+  days() {
+    const n = this.view.get("from") ? daysBetween(this.view.get("from"), this.view.get("to")) : 0;
+    return n ? this.texts.say("days", { n }, n) : "…";
   }
 
   swatches() {
@@ -301,7 +307,7 @@ class Planner {
     const say = (n) => (n === null ? "<3" : this.texts.number(n));
     const found = [[this.texts.say("now"), say(what.n)], [this.texts.say("before"), say(what.before)]];
     if (what.usual) found.push([this.texts.say("usual"), this.texts.rate(what.usual)]);
-    if (km2 && what.n !== null) found.push([this.texts.say("ratePerKm2"), this.texts.rate(what.n / km2)]);
+    if (km2 && what.n !== null) found.push([this.texts.say("rate"), this.texts.rate(what.n / km2)]);
     else if (what.usual) found.push([this.texts.say("timesUsual"), `${this.texts.times(what.n / what.usual)}×`]);
     return found;
   }

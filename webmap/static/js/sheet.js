@@ -6,6 +6,7 @@ const HEIGHTS = ["92px", "46dvh", "calc(100dvh - 110px)"];
 export class Sheet {
   constructor() {
     this.panel = byId("panel");
+    this.desk = this.panel.parentElement;
     this.handle = byId("handle");
     this.at = 1;
     this.from = null;
@@ -18,7 +19,7 @@ export class Sheet {
 
   go(index) {
     this.at = index;
-    this.panel.style.setProperty("--sheet", HEIGHTS[index]);
+    this.desk.style.setProperty("--sheet", HEIGHTS[index]);
     this.handle.setAttribute("aria-expanded", String(index > 0));
   }
 
@@ -33,7 +34,7 @@ export class Sheet {
     if (!this.from) return;
     const height = this.from.height + this.from.y - event.clientY;
     if (Math.abs(event.clientY - this.from.y) > 6) this.moved = true;
-    this.panel.style.setProperty("--sheet", `${Math.max(80, Math.min(window.innerHeight - 80, height))}px`);
+    this.desk.style.setProperty("--sheet", `${Math.max(80, Math.min(window.innerHeight - 80, height))}px`);
   }
 
   drop(event) {

@@ -92,23 +92,21 @@ export class Symbols {
   /** Names of the areas: streets always, finer levels as the zoom leaves room. */
   names(frame) {
     const { areas } = this;
-    const depth = areas.wholeLevels.indexOf(areas.level);
-    if (depth < 0 || frame.zoom < [10, 13.5][Math.min(depth, 1)]) return [];
-    return areas.features
-      .filter((feature) => meets(feature.box, frame.box))
-      .map((feature) => {
-        const [x, y] = middleOf(feature);
-        const area = this.shown && areas.countOf?.get(feature.properties.code);
-        const r = area?.n && areas.counts ? this.radius(area.n, frame.scale) : 0;
-        return {
-          text: this.labels.pick(feature.properties.name, feature.properties.name_en),
-          x: frame.x(x),
-          y: frame.y(y) + (r ? r + 9 : 0),
-          size: depth === 0 ? 14 : 12,
-          weight: depth === 0 ? 650 : 550,
-          ink: "map-label",
-          rank: depth === 0 ? 0 : 10,
-        };
-      });
+    const found = frame.zoom < 15 ? areas.outer.map((feature) => this.nameOf(frame, feature, { size: 14, weight: 680, rank: 0, above: true })) : [];
+    const between = areas.level !== areas.outerLevel && areas.wholeLevels.includes(areas.level);
+    if (!between || frame.zoom < 13.5) return found.filter(Boolean);
+    const own = areas.features.map((feature) => this.nameOf(frame, feature, { size: 12, weight: 550, rank: 10 }));
+    return [...found, ...own].filter(Boolean);
+  }
+
+  /** The name of an area in its middle, or below the circle that is there. */
+  nameOf(frame, feature, style) {
+    if (!meets(feature.box, frame.box)) return null;
+    const { areas } = this;
+    const [x, y] = middleOf(feature);
+    const circled = this.shown && areas.counts && areas.byCode.get(feature.properties.code) === feature;
+    const n = circled ? areas.countOf.get(feature.properties.code)?.n : 0;
+    const text = this.labels.pick(feature.properties.name, feature.properties.name_en);
+    return { text, x: frame.x(x), y: frame.y(y) + (n ? this.radius(n, frame.scale) + 9 : 0), ink: "map-label", ...style };
   }
 }

@@ -37,7 +37,15 @@ export class Texts {
   day(iso, withYear = true) {
     const style = { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" };
     if (withYear) style.year = "numeric";
-    return new Intl.DateTimeFormat(this.locale, style).format(new Date(`${iso}T00:00:00Z`));
+    return new Intl.DateTimeFormat(this.locale, style).format(new Date(`${iso}T00:00:00Z`)).replace(/,/g, "");
+  }
+
+  /** Two days with the year said once, where the language puts it: "Sun 25 Oct – Sat 31 Oct 2026". */
+  span(from, last) {
+    if (from === last) return this.day(from);
+    const oneYear = from.slice(0, 4) === last.slice(0, 4);
+    const early = this.language === "zh";
+    return `${this.day(from, !oneYear || early)} – ${this.day(last, !oneYear || !early)}`;
   }
 
   /** The moment as the place's clocks showed it: the server writes it with the place's offset, which is kept. */

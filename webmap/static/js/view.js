@@ -1,7 +1,7 @@
 // What is looked at: filters, level, layer, centre, zoom, selection. The address always says it, so that it can be sent.
 
 const FILTERS = ["from", "to", "category", "unit", "source", "state"];
-const ORDER = [...FILTERS, "level", "show", "lat", "lon", "zoom", "sel"];
+const ORDER = [...FILTERS, "level", "show", "lat", "lon", "z", "sel"];
 
 export class View {
   constructor(values, language) {
