@@ -149,7 +149,7 @@ def add_members(
     srid = connection.execute(text("SELECT Find_SRID('gridward', 'area', 'geom')")).scalar_one()
     connection.execute(text(sql_file("staged_areas.sql")))
     for frame in frames:
-        copy_frame(connection, "staged_area", frame, not_null=["code", "name", "name_en", "parent", "path"])
+        copy_frame(connection, "staged_area", frame)
     connection.execute(text(sql_file("add_areas.sql")), {"release_id": release_id, "srid": srid})
     connection.execute(
         text("INSERT INTO release_area SELECT :release_id, id FROM unnest(CAST(:kept AS bigint[])) id"),
@@ -160,9 +160,7 @@ def add_members(
         return
     connection.execute(text(sql_file("staged_features.sql")))
     if features:
-        copy_frame(
-            connection, "staged_feature", _feature_frame(features), not_null=["code", "name", "name_en", "class"]
-        )
+        copy_frame(connection, "staged_feature", _feature_frame(features))
     connection.execute(text(sql_file("add_features.sql")), {"release_id": release_id, "srid": srid})
 
 

@@ -40,8 +40,6 @@ __all__ = [
     "used",
 ]
 
-_TEXTS = ("key", "category", "source", "description", "original_crs")
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -76,7 +74,7 @@ def add_cases(
     `frame` has the columns of `staged_cases.sql`; digest is hex, array columns are PostgreSQL array texts.
     """
     connection.execute(text(sql_file("staged_cases.sql")))
-    copy_frame(connection, "staged_case", frame, not_null=_TEXTS)
+    copy_frame(connection, "staged_case", frame)
     connection.execute(
         text("SELECT open_month(m) FROM (SELECT DISTINCT date_trunc('month', received_on)::date FROM staged_case) d(m)")
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.resources import files
-from io import StringIO
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -74,18 +74,22 @@ def sql_file(name: str) -> str:
     return files("gis.store.sql").joinpath(name).read_text(encoding="utf-8")
 
 
-def copy_frame(connection: Connection, table: str, frame: pd.DataFrame, *, not_null: Sequence[str] = ()) -> None:
+def copy_frame(connection: Connection, table: str, frame: pd.DataFrame) -> None:
     """COPY a frame into a table whose columns bear the frame's names; missing values become NULL.
 
-    `not_null` names text columns: without it the text \\N that somebody typed would be read as NULL.
+    Arrow quotes every text and leaves a missing value bare, which is just what COPY tells them apart by: whatever
+    somebody typed, an empty text or \\N included, stays a text. (pandas' own writer took three times as long.)
     """
-    buffer = StringIO()
-    frame.to_csv(buffer, index=False, header=False, na_rep="\\N")
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    buffer = BytesIO()
+    options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
+    pa_csv.write_csv(pa.Table.from_pandas(frame, preserve_index=False), buffer, options)
     buffer.seek(0)
     columns = ", ".join(f'"{name}"' for name in frame.columns)
-    forced = f", FORCE_NOT_NULL ({', '.join(not_null)})" if not_null else ""
     cursor: Any = connection.connection.cursor()
     try:
-        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv, NULL '\\N'{forced})", buffer)
+        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)", buffer)
     finally:
         cursor.close()

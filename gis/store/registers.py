@@ -67,8 +67,7 @@ def merge(connection: Connection, register: str, frame: pd.DataFrame) -> Merged:
             f"FROM {what.table} LIMIT 0"
         )
     )
-    texts = [name for name in frame.columns if name not in ("x", "y", "valid_from", "valid_to", "ord", "sensitive")]
-    copy_frame(connection, "staged_register", frame, not_null=texts)
+    copy_frame(connection, "staged_register", frame)
     if "geom" in what.fields:
         connection.execute(
             text("UPDATE staged_register SET geom = ST_SetSRID(ST_MakePoint(x, y), :srid)"), {"srid": srid}

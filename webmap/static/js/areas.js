@@ -34,6 +34,7 @@ export class Areas {
     this.map = map;
     this.fills = new Canvas((frame) => this.paintFills(frame), paneAt(map, "fills", 300)).addTo(map);
     this.edges = new Canvas((frame) => this.paintEdges(frame), paneAt(map, "edges", 360)).addTo(map);
+    this.marks = new Canvas((frame) => this.paintMarks(frame), paneAt(map, "marks", 370)).addTo(map);
     map.on("moveend", () => this.load());
     return this;
   }
@@ -49,25 +50,27 @@ export class Areas {
   setCounts(counts) {
     this.counts = counts;
     this.countOf = new Map(counts.areas.map((area) => [area.code, area]));
-    this.fills.paint();
+    this.fills.refresh();
   }
 
   setFilled(filled) {
+    if (filled === this.filled) return;
     this.filled = filled;
-    this.fills.paint();
+    this.fills.refresh();
+    this.edges.refresh();
   }
 
   /** Outline areas by code; `extra` features are outlined too, whatever level is shown. */
   choose(codes, extra = []) {
     this.chosen = new Set(codes);
     this.extra = extra;
-    this.edges.paint();
+    this.marks.refresh();
   }
 
   point(code) {
     if (code === this.pointed) return;
     this.pointed = code;
-    this.edges.paint();
+    this.marks.refresh();
   }
 
   at(latlng) {
@@ -92,7 +95,7 @@ export class Areas {
     const found = await this.outerLoader.load({ step, box: null, parameters: { level: this.outerLevel } }).catch(this.failed);
     if (!found) return;
     this.outer = readFeatures(found);
-    this.edges.paint();
+    this.edges.refresh();
     this.changed();
   }
 
@@ -105,8 +108,7 @@ export class Areas {
       this.features = readFeatures(found);
       if (level === this.outerLevel) this.outer = this.features;
       this.byCode = new Map(this.features.map((feature) => [feature.properties.code, feature]));
-      this.fills.paint();
-      this.edges.paint();
+      for (const canvas of [this.fills, this.edges, this.marks]) canvas.refresh();
       this.changed();
     } catch (fault) {
       this.failed(fault);
@@ -116,15 +118,14 @@ export class Areas {
   paintFills(frame) {
     if (!this.filled || !this.counts) return;
     const { context } = frame;
-    const classes = new Map();
+    const classes = Array.from({ length: this.counts.breaks.length + 2 }, () => []);
     for (const feature of this.features) {
       if (!meets(feature.box, frame.box)) continue;
       const area = this.countOf.get(feature.properties.code);
-      const index = area && area.n ? classOf(area.n / area.km2, this.counts.breaks) : 0;
-      classes.set(index, [...(classes.get(index) || []), feature]);
+      classes[area?.n ? classOf(area.n / area.km2, this.counts.breaks) : 0].push(feature);
     }
     context.globalAlpha = Number(colour("class-alpha"));
-    for (const [index, features] of classes) {
+    for (const [index, features] of classes.entries()) {
       context.beginPath();
       for (const feature of features) trace(frame, feature, true);
       context.fillStyle = classColour(index, this.counts.breaks);
@@ -150,6 +151,10 @@ export class Areas {
     context.lineWidth = 1.7;
     context.stroke();
     context.globalAlpha = 1;
+  }
+
+  /** What is chosen and what is pointed at: drawn apart, for it changes with every move of a pointer. */
+  paintMarks(frame) {
     const marked = this.features.filter((feature) => this.chosen.has(feature.properties.code));
     this.outline(frame, [...marked, ...this.extra], "map-select", 3);
     const pointed = this.byCode.get(this.pointed);

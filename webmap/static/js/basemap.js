@@ -60,8 +60,8 @@ export class BaseMap {
       const found = await layer.loader.load({ step, box: boxAround(this.map) });
       if (!found) return;
       layer.features = readFeatures(found);
-      this.ground.paint();
-      this.lines.paint();
+      this.ground.refresh();
+      this.lines.refresh();
       this.labels.refresh();
     } catch (fault) {
       this.failed(fault);

@@ -2,8 +2,16 @@
 
 const scheme = window.matchMedia("(prefers-color-scheme: dark)");
 
-/** The value of a colour of css/base.css, light or dark as the page is. */
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+const colours = new Map();
+scheme.addEventListener("change", () => colours.clear());
+
+/** The value of a colour of css/base.css, light or dark as the page is. Kept: asking the style each time is slow. */
+export function colour(name) {
+  if (!colours.has(name)) {
+    colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+  }
+  return colours.get(name);
+}
 
 /** A stack of drawings at one height; it lets every pointer through, for the map itself asks what lies below one. */
 export function paneAt(map, name, height) {
@@ -24,7 +32,7 @@ export const Canvas = L.Renderer.extend({
 
   onAdd() {
     L.Renderer.prototype.onAdd.call(this);
-    this._recolour = () => this.paint();
+    this._recolour = () => this.refresh();
     scheme.addEventListener("change", this._recolour);
   },
 
@@ -58,8 +66,14 @@ export const Canvas = L.Renderer.extend({
     this.paint();
   },
 
-  /** Draw again, for the same view: after data came or a choice changed. */
+  /** Draw again at the next picture, however often it is asked for: after data came or a choice changed. */
+  refresh() {
+    this._waiting ??= requestAnimationFrame(() => this.paint());
+  },
+
   paint() {
+    if (this._waiting) cancelAnimationFrame(this._waiting);
+    this._waiting = null;
     if (!this._map || !this._bounds) return;
     const context = this._container.getContext("2d");
     const ratio = window.devicePixelRatio || 1;
@@ -86,12 +100,19 @@ export const Canvas = L.Renderer.extend({
   },
 });
 
-/** Put the paths of a feature into the context's present path. */
+/** Put the paths of a feature into the context's present path, without what is too small to be seen. */
 export function trace(frame, feature, closed) {
   const { context } = frame;
   for (const path of feature.paths) {
-    context.moveTo(frame.x(path[0]), frame.y(path[1]));
-    for (let i = 2; i < path.length; i += 2) context.lineTo(frame.x(path[i]), frame.y(path[i + 1]));
+    let [px, py] = [frame.x(path[0]), frame.y(path[1])];
+    context.moveTo(px, py);
+    for (let i = 2; i < path.length; i += 2) {
+      const [x, y] = [frame.x(path[i]), frame.y(path[i + 1])];
+      if (Math.abs(x - px) + Math.abs(y - py) < 0.8 && i + 2 < path.length) continue;
+      context.lineTo(x, y);
+      px = x;
+      py = y;
+    }
     if (closed) context.closePath();
   }
 }

@@ -25,7 +25,7 @@ export class CasePoint {
     this.outlines = found.map((shapes) => shapes && readFeatures(shapes).find((feature) => holds(feature, x, y)));
     const finest = this.outlines.at(-1);
     if (finest) this.map.fitBounds(boundsOf([finest]).pad(0.9), { animate: false });
-    this.canvas.paint();
+    this.canvas.refresh();
   }
 
   paint(frame) {

@@ -18,7 +18,7 @@ export class Grid {
 
   setShown(shown) {
     this.shown = shown;
-    this.canvas.paint();
+    this.canvas.refresh();
   }
 
   /** Ask for the squares of the view; undefined when a newer question came first. */
@@ -28,7 +28,7 @@ export class Grid {
     const found = await this.latest.ask(this.url, { ...filters, bbox: box.join(","), zoom: Math.round(this.map.getZoom()) });
     if (found) {
       this.density = found;
-      this.canvas.paint();
+      this.canvas.refresh();
     }
     return found;
   }

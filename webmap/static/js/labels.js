@@ -10,21 +10,14 @@ export class Labels {
     this.sources = [];
     this.obstacles = [];
     this.canvas = new Canvas((frame) => this.paint(frame), paneAt(map, "names", 450)).addTo(map);
-    this.waiting = false;
   }
 
   pick(zh, en) {
     return language === "zh" ? zh || en || "" : en || zh || "";
   }
 
-  /** Draw again at the next picture, however often it is asked for. */
   refresh() {
-    if (this.waiting) return;
-    this.waiting = true;
-    requestAnimationFrame(() => {
-      this.waiting = false;
-      this.canvas.paint();
-    });
+    this.canvas.refresh();
   }
 
   paint(frame) {

@@ -52,7 +52,7 @@ class Planner {
     this.symbols.follow(this.areas, this.base.labels);
     this.areas.changed = () => {
       this.symbols.repaint();
-      if (this.counts) this.listAreas();
+      if (this.counts?.level === this.areas.level) this.listAreas();
       this.markSelection(false);
     };
     for (const piece of [this.areas, this.base]) piece.failed = (fault) => this.failed(fault);

@@ -28,7 +28,7 @@ export class Symbols {
   }
 
   repaint() {
-    this.canvas.paint();
+    this.canvas.refresh();
     this.labels?.refresh();
   }
 
@@ -50,14 +50,17 @@ export class Symbols {
   }
 
   circles(frame) {
-    if (!this.shown || !this.areas?.counts || !this.most()) return [];
+    const most = this.shown && this.areas?.counts ? this.most() : 0;
+    if (!most) return [];
+    const top = this.topRadius(frame.scale);
     const found = [];
     for (const feature of this.areas.features) {
       const area = this.areas.countOf.get(feature.properties.code);
       if (!area?.n || !meets(feature.box, frame.box)) continue;
+      const r = Math.sqrt(area.n / most) * top;
+      if (r < 1.2) continue;
       const [x, y] = middleOf(feature);
-      const r = this.radius(area.n, frame.scale);
-      if (r >= 1.2) found.push({ x: frame.x(x), y: frame.y(y), r, n: area.n });
+      found.push({ x: frame.x(x), y: frame.y(y), r, n: area.n });
     }
     return found.sort((a, b) => b.r - a.r);
   }

@@ -1,0 +1,28 @@
+# Everything a person or a machine does here has one name. `make help` lists them.
+# The virtual environment is .venv/; scripts/bootstrap.sh makes it and installs what is missing.
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+ARGS ?=
+
+.PHONY: help demo test check clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## from nothing to the map on http://127.0.0.1:8000 (PORT=8123 chooses another port; ARGS=--no-serve stops before)
+	@sh scripts/bootstrap.sh run
+	@.venv/bin/gridward demo $(ARGS)
+
+test: ## set everything up and run every test, browser tests included
+	@sh scripts/bootstrap.sh test
+	@$(MAKE) --no-print-directory check
+	@$(PY) -m pytest $(ARGS)
+
+check: ## style and types
+	@sh scripts/bootstrap.sh test
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet . || { echo "ruff format . puts the files in form"; exit 1; }
+	@.venv/bin/mypy
+
+clean: ## remove the virtual environment and caches; data under var/ stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build *.egg-info
