@@ -148,21 +148,27 @@ def from_working(x: ArrayLike, y: ArrayLike, *, working: str, crs: str) -> tuple
 
 
 def _transform(x: Floats, y: Floats, source: str, target: str) -> tuple[Floats, Floats]:
-    if source == target:
-        return x, y
-    out_x, out_y = _transformer(source, target).transform(x, y)
-    out_x, out_y = np.asarray(out_x, dtype=float), np.asarray(out_y, dtype=float)
-    lost = ~(np.isfinite(out_x) & np.isfinite(out_y))
-    return np.where(lost, np.nan, out_x), np.where(lost, np.nan, out_y)
+    for step in _steps(source, target):
+        x, y = step.transform(x, y)
+    lost = ~(np.isfinite(x) & np.isfinite(y))
+    return np.where(lost, np.nan, x), np.where(lost, np.nan, y)
 
 
 @lru_cache(maxsize=64)
-def _transformer(source: str, target: str) -> Transformer:
-    # WGS 84 and CGCS2000 differ by decimetres with the epoch; PROJ knows only a ballpark between them. We name that
-    # identity (decision 2) and refuse every other ballpark: for Xian 80 or Beijing 54 it is silently tens of metres.
-    source, target = (_same_datum(word, other) for word, other in ((source, target), (target, source)))
+def _steps(source: str, target: str) -> tuple[Transformer, ...]:
+    """The transformations from one CRS to the other, one after the other; none for the same CRS.
+
+    WGS 84 and CGCS2000 differ by decimetres with the epoch; PROJ knows only a ballpark between them. That identity is
+    named here (decision 2): degrees of the one are degrees of the other. Every other ballpark is refused: for Xian 80
+    or Beijing 54 it is silently tens of metres.
+    """
+    if source == target:
+        return ()
+    datums = {_datum(source), _datum(target)}
+    if datums == {_WGS84, _CGCS2000}:
+        return (*_steps(source, _datum(source)), *_steps(_datum(target), target))
     try:
-        return Transformer.from_crs(source, target, always_xy=True, allow_ballpark=False)
+        return (Transformer.from_crs(source, target, always_xy=True, allow_ballpark=False),)
     except ProjError:
         raise UnknownCrs(
             f"There is no exact transformation from {source} to {target} without its parameters; "
@@ -170,11 +176,11 @@ def _transformer(source: str, target: str) -> Transformer:
         ) from None
 
 
-def _same_datum(word: str, other: str) -> str:
-    """WGS 84 degrees count as CGCS2000 degrees where the other side is CGCS2000."""
-    if word == _WGS84 and "China_2000" in CRS.from_user_input(other).to_wkt("WKT1_ESRI"):
-        return _CGCS2000
-    return word
+def _datum(word: str) -> str:
+    """EPSG:4326 or EPSG:4490 for a CRS on that datum, else the CRS itself."""
+    names = {"WGS 84": _WGS84, "China Geodetic Coordinate System 2000": _CGCS2000}
+    geodetic = CRS.from_user_input(word).geodetic_crs
+    return names.get(geodetic.name, word) if geodetic is not None else word
 
 
 def _shift(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:

@@ -47,8 +47,9 @@ def encode(x: ArrayLike, y: ArrayLike) -> NDArray[np.int64]:
     [13522033588897611]
     """
     top = (1 << BITS) - 1
-    columns = np.clip(np.floor(np.asarray(x, dtype=float) + _OFFSET), 0, top).astype(np.uint64)
-    rows = np.clip(np.floor(np.asarray(y, dtype=float) + _OFFSET), 0, top).astype(np.uint64)
+    # Floor before the offset is added: 1.9999999925 + 2^26 is rounded up to a whole number, the neighbour's square.
+    columns = np.clip(np.floor(np.asarray(x, dtype=float)) + _OFFSET, 0, top).astype(np.uint64)
+    rows = np.clip(np.floor(np.asarray(y, dtype=float)) + _OFFSET, 0, top).astype(np.uint64)
     keys = _spread(columns) | (_spread(rows) << np.uint64(1))
     return keys.astype(np.int64)
 

@@ -15,7 +15,19 @@ from gis.place import Place
 from gis.rights import ALL, PUBLIC, Rights
 from gis.services.platform import Platform
 
-__all__ = ["DEVICE_COOKIE", "LEAST_SHOWN", "device", "install", "is_local", "place", "platform", "require_cases", "rights", "shown", "sign_device"]
+__all__ = [
+    "DEVICE_COOKIE",
+    "LEAST_SHOWN",
+    "device",
+    "install",
+    "is_local",
+    "current_place",
+    "current_platform",
+    "require_cases",
+    "current_rights",
+    "shown",
+    "sign_device",
+]
 
 #: the public is not told a count below this, which could point at one person (decision 13)
 LEAST_SHOWN: Final = 3
@@ -39,24 +51,24 @@ def _door() -> _Door:
     return door
 
 
-def platform() -> Platform:
+def current_platform() -> Platform:
     """The platform behind the present request."""
     return _door().platform
 
 
-def place() -> Place:
+def current_place() -> Place:
     """The place this server is for."""
     return _door().platform.place
 
 
-def rights() -> Rights:
+def current_rights() -> Rights:
     """The rights of the person who asks."""
     return _door().rights
 
 
 def require_cases() -> None:
     """Raise RightsRefused for the public: single cases are for the city's own people."""
-    if rights() == PUBLIC:
+    if current_rights() == PUBLIC:
         raise RightsRefused(
             "Single cases are not shown to the public; wanted a planner on this machine. "
             "Open the page on the server's own loopback address, http://127.0.0.1."

@@ -14,7 +14,9 @@ __all__ = ["demo"]
 
 @click.command()
 @click.option("--no-serve", is_flag=True, help="Set everything up and stop before the web server.")
-@click.option("--scale", type=click.IntRange(1, 1000), default=1, show_default=True, help="Multiplies reports, tracks, parts.")
+@click.option(
+    "--scale", type=click.IntRange(1, 1000), default=1, show_default=True, help="Multiplies reports, tracks, parts."
+)
 @click.pass_context
 def demo(ctx: click.Context, no_serve: bool, scale: int) -> None:
     """Own PostGIS up, sample district, a year of reports, web on http://127.0.0.1:8000 (PORT= chooses the port).

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from gis.periods import local_day
-from webmap import access
+from webmap.access import current_place
 
-__all__ = ["now", "today"]
+__all__ = ["this_day", "this_moment"]
 
 
-def now() -> datetime:
+def this_moment() -> datetime:
     """The present moment, aware, in UTC."""
     return datetime.now(UTC)
 
 
-def today() -> date:
+def this_day() -> date:
     """The present day of the place."""
-    return local_day(now(), access.place().timezone)
+    return local_day(this_moment(), current_place().timezone)

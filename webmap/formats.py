@@ -14,7 +14,9 @@ __all__ = ["day", "install", "metres", "moment", "plain_day"]
 
 def install(app: Flask) -> None:
     """Give the templates their filters."""
-    app.jinja_env.filters.update(number=format_decimal, share=format_percent, day=day, plain_day=plain_day, moment=moment, metres=metres)
+    app.jinja_env.filters.update(
+        number=format_decimal, share=format_percent, day=day, plain_day=plain_day, moment=moment, metres=metres
+    )
 
 
 def day(value: date) -> str:

@@ -12,7 +12,13 @@ from flask import Flask, Response, g, request
 __all__ = ["install", "nonce", "unchanged", "validated"]
 
 _LEAST_GZIPPED: Final = 1024
-_TEXTS: Final = ("text/", "application/json", "application/geo+json", "application/problem+json", "application/javascript")
+_TEXTS: Final = (
+    "text/",
+    "application/json",
+    "application/geo+json",
+    "application/problem+json",
+    "application/javascript",
+)
 
 
 def install(app: Flask) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from flask import Flask, Response, g, request
 from flask_babel import Babel
 
-from webmap import access
+from webmap.access import current_place
 
 __all__ = ["COOKIE", "in_language", "install", "language", "pick"]
 
@@ -17,15 +17,16 @@ _HTML = {"zh": "zh-Hans", "en": "en"}
 
 def install(app: Flask) -> None:
     """Set the catalogue, the time zone and the language of every request."""
-    zone = access.place
     Babel(
         app,
         default_translation_directories="translations",
         locale_selector=language,
-        timezone_selector=lambda: zone().timezone,
+        timezone_selector=lambda: current_place().timezone,
     )
     app.after_request(_remember)
-    app.jinja_env.globals.update(language=language, html_language=lambda: _HTML[language()], in_language=in_language, pick=pick)
+    app.jinja_env.globals.update(
+        language=language, html_language=lambda: _HTML[language()], in_language=in_language, pick=pick
+    )
 
 
 def language() -> str:
@@ -34,14 +35,14 @@ def language() -> str:
     An unknown ?lang= falls through to the next source: a wrong link should still be readable.
     """
     if not request:
-        return access.place().languages[0]
+        return current_place().languages[0]
     if "language" not in g:
         g.language = _chosen()
     return str(g.language)
 
 
 def _chosen() -> str:
-    spoken = access.place().languages
+    spoken = current_place().languages
     for wanted in (request.args.get("lang", ""), request.cookies.get(COOKIE, "")):
         if wanted in spoken:
             return wanted
@@ -61,6 +62,6 @@ def pick(zh: str, en: str) -> str:
 
 def _remember(response: Response) -> Response:
     wanted = request.args.get("lang", "")
-    if wanted in access.place().languages and response.mimetype == "text/html":
+    if wanted in current_place().languages and response.mimetype == "text/html":
         response.set_cookie(COOKIE, wanted, max_age=365 * 86400, samesite="Lax", httponly=True)
     return response

@@ -36,7 +36,7 @@ class Field:
 
 
 def _number(low: float, high: float) -> Read:
-    def read(text: str, place: Place) -> float:
+    def read(text: str, _place: Place) -> float:
         if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
             raise BadOption("no number")
         value = float(text)
@@ -48,7 +48,7 @@ def _number(low: float, high: float) -> Read:
 
 
 def _integer(low: int, high: int) -> Read:
-    def read(text: str, place: Place) -> int:
+    def read(text: str, _place: Place) -> int:
         if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
             raise BadOption("out of range")
         return int(text)
@@ -57,12 +57,20 @@ def _integer(low: int, high: int) -> Read:
 
 
 def _word(pattern: str) -> Read:
-    def read(text: str, place: Place) -> str:
+    def read(text: str, _place: Place) -> str:
         if not re.fullmatch(pattern, text):
             raise BadOption("no such word")
         return text
 
     return read
+
+
+def _crs(text: str, _place: Place) -> str:
+    return parse_crs(text)
+
+
+def _day(text: str, _place: Place) -> date:
+    return parse_day(text)
 
 
 def _level(text: str, place: Place) -> str:
@@ -93,14 +101,14 @@ FIELDS: Final[Mapping[str, Field]] = {
     "x": Field(_number(-1e9, 1e9), {"type": "number"}, "East of the position, in `crs`.", "a finite number"),
     "y": Field(_number(-1e9, 1e9), {"type": "number"}, "North of the position, in `crs`.", "a finite number"),
     "crs": Field(
-        lambda text, place: parse_crs(text),
+        _crs,
         {"type": "string", "default": "EPSG:4326"},
         "Coordinate reference system: EPSG:n, GCJ-02 or BD-09.",
         "EPSG:n (for example EPSG:4326), GCJ-02 or BD-09",
         "EPSG:4326",
     ),
     "at": Field(
-        lambda text, place: parse_day(text),
+        _day,
         _DAY_SCHEMA,
         "Answer as of this day of the place; today where absent.",
         "a day as YYYY-MM-DD",
@@ -111,11 +119,9 @@ FIELDS: Final[Mapping[str, Field]] = {
         "Radius in metres that holds 68 % of the position's error.",
         "metres from 0 to 100000",
     ),
-    "from": Field(
-        lambda text, place: parse_day(text), _DAY_SCHEMA, "First day of the period; goes with `to`.", "a day as YYYY-MM-DD"
-    ),
+    "from": Field(_day, _DAY_SCHEMA, "First day of the period; goes with `to`.", "a day as YYYY-MM-DD"),
     "to": Field(
-        lambda text, place: parse_day(text),
+        _day,
         _DAY_SCHEMA,
         "The day after the last day of the period; goes with `from`.",
         "a day as YYYY-MM-DD, after from",
@@ -150,11 +156,13 @@ FIELDS: Final[Mapping[str, Field]] = {
     "lat": Field(_number(-90, 90), {"type": "number"}, "Latitude of the map's centre.", "degrees from -90 to 90"),
     "lon": Field(_number(-180, 180), {"type": "number"}, "Longitude of the map's centre.", "degrees from -180 to 180"),
     "z": Field(_number(0, 22), {"type": "number"}, "Zoom of the map, in halves.", "a number from 0 to 22"),
-    "show": Field(
-        _word("rate|grid|heat"), {"type": "string"}, "What the map shows.", "rate, grid or heat", "rate"
-    ),
+    "show": Field(_word("rate|grid|heat"), {"type": "string"}, "What the map shows.", "rate, grid or heat", "rate"),
     "sel": Field(
-        _word(r"(area|place):[0-9A-Za-z_.-]{1,40}"), {"type": "string"}, "What is selected.", "area:CODE or place:CODE", ""
+        _word(r"(area|place):[0-9A-Za-z_.-]{1,40}"),
+        {"type": "string"},
+        "What is selected.",
+        "area:CODE or place:CODE",
+        "",
     ),
     "lang": Field(_word("[a-z]{2}"), {"type": "string"}, "Language of the page.", "zh or en", ""),
 }
@@ -163,7 +171,9 @@ FIELDS: Final[Mapping[str, Field]] = {
 FILTERS: Final = ("from", "to", "category", "unit", "source", "state")
 
 
-def read(args: MultiDict[str, str], names: Iterable[str], place: Place, *, required: Iterable[str] = ()) -> dict[str, Any]:
+def read(
+    args: MultiDict[str, str], names: Iterable[str], place: Place, *, required: Iterable[str] = ()
+) -> dict[str, Any]:
     """The values of the named parameters; an empty text counts as absent.
 
     Raises QueryFault that names every unknown, repeated, missing or unreadable parameter.

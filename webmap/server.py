@@ -58,9 +58,7 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-def serve(
-    settings: Settings, bound: socket.socket, *, workers: int, open_to_all: bool
-) -> None:
+def serve(settings: Settings, bound: socket.socket, *, workers: int, open_to_all: bool) -> None:
     """Serve on a socket from `listen` until told to stop; does not return (gunicorn ends the process)."""
     # The secret is read before the workers start: they may run as a user who cannot write below var/.
     known = dataclasses.replace(settings, secret=secret_of(settings))

@@ -200,21 +200,19 @@ def _decided(p: Platform, connection: Connection, batch: ReportBatch, *, today: 
     area_store.lock_boundaries(connection, alone=False)
     register = p.register(connection)
     days = _local_days(batch.received, p.place.timezone)
+    here = p.locator(connection, today)
     frames: list[pd.DataFrame] = []
     for which, locator in _by_release(p, connection, days):
         part = _take(batch, which)
         on_step("locate")
         found = survey(locator, part.working_x, part.working_y, part.accuracy, unit_level=p.place.unit_level)
+        today_at = found.located if locator is here else here.locate_many(part.working_x, part.working_y)
         on_step("decide")
         decisions = decide(locator, register, found, accuracy=part.accuracy, category=part.category, day=days[which])
-        frames.append(_frame(part, days[which], decisions))
-    frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-    on_step("locate")
-    here = p.locator(connection, today)
-    frame["placement"], frame["status"] = _placement(
-        here, here.locate_many(frame["x"].to_numpy(), frame["y"].to_numpy())
-    )
-    return frame
+        rows = _frame(part, days[which], decisions)
+        rows["placement"], rows["status"] = _placement(here, today_at)
+        frames.append(rows)
+    return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
 
 
 def _local_days(moments: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime64]:

@@ -22,8 +22,9 @@ _PATH_WORDS = {"no": "A case number, for example ZL2601-0000123.", "layer": "A l
 
 
 @api.get("/openapi.json")
-@operation(Operation("This description", answers={200: "OpenApi"}, faults=(400,)))
-def openapi(values: dict[str, Any]) -> Response:
+@operation(Operation(answers={200: "OpenApi"}, faults=(400,)))
+def openapi(_values: dict[str, Any]) -> Response:
+    """This description."""
     return jsonify(describe(list(current_app.url_map.iter_rules())))
 
 
@@ -41,7 +42,7 @@ def describe(rules: list[Rule]) -> dict[str, Any]:
         "info": {
             "title": "Gridward",
             "version": _version(),
-            "description": "Where a spot lies, whose it is, and what is wrong where. Days are days of the place's time zone.",
+            "description": "Where a spot lies, whose it is, what is wrong where. Days are days of the place.",
             "license": {"name": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -60,7 +61,7 @@ def _version() -> str:
 def _described(rule: Rule, said: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": rule.endpoint.rsplit(".", 1)[1],
-        "summary": said.summary,
+        "summary": (current_app.view_functions[rule.endpoint].__doc__ or "").removesuffix("."),
         "parameters": [_path_parameter(name) for name in sorted(rule.arguments)]
         + [_query_parameter(name, required=name in said.required) for name in said.query],
         "responses": _responses(said),

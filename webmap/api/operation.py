@@ -1,4 +1,4 @@
-"""What an address of the API is: its words, its parameters and its answer, said once beside the function."""
+"""What an address of the API is: its parameters and its answers, said once beside the function."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response, request
 
-from webmap import access
+from webmap.access import current_place
 from webmap.params import read
 
 __all__ = ["Operation", "operation", "operation_of"]
@@ -17,9 +17,11 @@ __all__ = ["Operation", "operation", "operation_of"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One address for OpenAPI. `answers` maps a status to the name of its schema in webmap/api/schemas.py."""
+    """One address for OpenAPI; its summary is the function's docstring.
 
-    summary: str
+    `answers` maps a status to the name of its schema in webmap/api/schemas.py.
+    """
+
     query: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     answers: Mapping[int, str] | None = None
@@ -34,7 +36,7 @@ def operation(said: Operation) -> Callable[[Callable[..., Response]], Callable[.
     def wrap(view: Callable[..., Response]) -> Callable[..., Response]:
         @wraps(view)
         def answer(**path: Any) -> Response:
-            values = read(request.args, said.query, access.place(), required=said.required)
+            values = read(request.args, said.query, current_place(), required=said.required)
             return view(values, **path)
 
         answer.__dict__["operation"] = said

@@ -14,9 +14,10 @@ from gis.rights import PUBLIC
 from gis.services import boundaries, maps, views
 from gis.services import cases as cases_service
 from gis.services.locating import locate as locate_point
-from webmap import access, clock
+from webmap.access import current_place, current_platform, current_rights, require_cases
 from webmap.api.operation import Operation, operation
 from webmap.api.shapes import case_json, counts_json, density_json, event_json, places_json, why_json
+from webmap.clock import this_day
 from webmap.headers import unchanged, validated
 from webmap.params import FILTERS, case_filter
 
@@ -31,45 +32,46 @@ _GEOJSON: Final = "application/geo+json"
 @api.get("/locate")
 @operation(
     Operation(
-        "Where a point lies at every level, and whose it is",
         query=("x", "y", "crs", "at", "accuracy"),
         required=("x", "y"),
         answers={200: "Location"},
     )
 )
 def locate(values: Values) -> Response:
+    """Where a point lies at every level, and whose it is."""
     found = locate_point(
-        access.platform(),
+        current_platform(),
         values["x"],
         values["y"],
         crs=values["crs"],
-        at=values["at"] or clock.today(),
+        at=values["at"] or this_day(),
         accuracy=values["accuracy"],
     )
     return jsonify(found)
 
 
 @api.get("/releases")
-@operation(Operation("Boundary releases, oldest first", answers={200: "Releases"}))
-def releases(values: Values) -> Response:
-    return jsonify(releases=boundaries.releases(access.platform()))
+@operation(Operation(answers={200: "Releases"}))
+def releases(_values: Values) -> Response:
+    """Boundary releases, oldest first."""
+    return jsonify(releases=boundaries.releases(current_platform()))
 
 
 @api.get("/cases")
 @operation(
     Operation(
-        "The newest cases of a filter, newest first",
         query=(*FILTERS, "area", "bbox", "limit", "after"),
         answers={200: "Cases"},
         faults=(400, 403, 404, 503),
     )
 )
 def cases(values: Values) -> Response:
-    access.require_cases()
-    where = case_filter(values, access.place())
+    """The newest cases of a filter, newest first."""
+    require_cases()
+    where = case_filter(values, current_place())
     limit = values["limit"]
     rows = cases_service.cases(
-        access.platform(), where, limit=limit + 1, after=values["after"], rights=access.rights(), today=clock.today()
+        current_platform(), where, limit=limit + 1, after=values["after"], rights=current_rights(), today=this_day()
     )
     shown = rows[:limit]
     return jsonify(
@@ -79,10 +81,11 @@ def cases(values: Values) -> Response:
 
 
 @api.get("/cases/<no>")
-@operation(Operation("One case with its history", answers={200: "CasePage"}, faults=(400, 403, 404, 503)))
-def case(values: Values, no: str) -> Response:
-    access.require_cases()
-    found = cases_service.case(access.platform(), no, rights=access.rights(), today=clock.today())
+@operation(Operation(answers={200: "CasePage"}, faults=(400, 403, 404, 503)))
+def case(_values: Values, no: str) -> Response:
+    """One case with its history."""
+    require_cases()
+    found = cases_service.case(current_platform(), no, rights=current_rights())
     return jsonify(
         **case_json(found.row),
         accuracy_m=found.accuracy,
@@ -95,76 +98,75 @@ def case(values: Values, no: str) -> Response:
 
 
 @api.get("/cases/<no>/why")
-@operation(
-    Operation("Why a case is whose it is, decided again", answers={200: "Why"}, faults=(400, 403, 404, 503))
-)
-def why(values: Values, no: str) -> Response:
-    access.require_cases()
-    return jsonify(why_json(cases_service.why(access.platform(), no, rights=access.rights())))
+@operation(Operation(answers={200: "Why"}, faults=(400, 403, 404, 503)))
+def why(_values: Values, no: str) -> Response:
+    """Why a case is whose it is, decided again."""
+    require_cases()
+    return jsonify(why_json(cases_service.why(current_platform(), no, rights=current_rights())))
 
 
 @api.get("/counts")
 @operation(
     Operation(
-        "Cases per area of a level, beside the span before and what is usual",
         query=("level", *FILTERS),
         required=("level",),
         answers={200: "Counts"},
     )
 )
 def counts(values: Values) -> Response:
-    where = case_filter(values, access.place())
+    """Cases per area of a level, beside the span before and what is usual."""
+    where = case_filter(values, current_place())
     found = _counted(where, values["level"])
     # The areas' own sums leave out what was not on the map before; the coarsest level is the cheapest to ask for all.
-    earlier = where.period and _counted(replace(where, period=where.period.before()), access.place().level_names[0])
-    return jsonify(counts_json(found, earlier.total if earlier else 0, access.rights()))
+    earlier = where.period and _counted(replace(where, period=where.period.before()), current_place().level_names[0])
+    return jsonify(counts_json(found, earlier.total if earlier else 0, current_rights()))
 
 
 def _counted(where: CaseFilter, level: str) -> AreaCounts:
-    return views.area_counts(access.platform(), where, level=level, rights=access.rights(), today=clock.today())
+    return views.area_counts(current_platform(), where, level=level, rights=current_rights(), today=this_day())
 
 
 @api.get("/places")
 @operation(
     Operation(
-        "The places with most cases, in words: cells of one community that share their nearest landmark or road",
         query=(*FILTERS, "limit"),
         answers={200: "Places"},
     )
 )
 def places(values: Values) -> Response:
+    """The places with most cases, in words: cells of one community that share their nearest landmark or road."""
     found = views.ranked_places(
-        access.platform(),
-        case_filter(values, access.place()),
+        current_platform(),
+        case_filter(values, current_place()),
         limit=values["limit"],
-        rights=access.rights(),
-        today=clock.today(),
+        rights=current_rights(),
+        today=this_day(),
     )
-    return jsonify(places=places_json(found, access.rights()))
+    return jsonify(places=places_json(found, current_rights()))
 
 
 @api.get("/density")
 @operation(
     Operation(
-        "Counts in squares of the working CRS; the sum of n is total unless truncated",
         query=(*FILTERS, "area", "bbox", "zoom", "crs"),
         answers={200: "Density"},
         faults=(400, 403, 503),
     )
 )
 def density(values: Values) -> Response:
-    if access.rights() == PUBLIC:
+    """Counts in squares of the working CRS; the sum of n is total unless truncated."""
+    if current_rights() == PUBLIC:
         raise RightsRefused(
             "Squares of a few metres could point at one person and are not told to the public; "
             "ask /api/v1/counts for counts by area."
         )
     found = views.density(
-        access.platform(),
-        case_filter(values, access.place()),
+        current_platform(),
+        case_filter(values, current_place()),
         zoom=values["zoom"],
         crs=values["crs"],
-        rights=access.rights(),
-        today=clock.today(),
+        rights=current_rights(),
+        today=this_day(),
     )
     return jsonify(density_json(found))
 
@@ -172,7 +174,6 @@ def density(values: Values) -> Response:
 @api.get("/areas")
 @operation(
     Operation(
-        "Outlines of a level as one simplified coverage, GeoJSON in degrees WGS 84",
         query=("level", "zoom", "bbox"),
         required=("level",),
         answers={200: "FeatureCollection"},
@@ -181,13 +182,15 @@ def density(values: Values) -> Response:
     )
 )
 def areas(values: Values) -> Response:
+    """Outlines of a level as one simplified coverage, GeoJSON in degrees WGS 84."""
+
     def draw() -> bytes:
         return maps.area_shapes(
-            access.platform(),
+            current_platform(),
             level=values["level"],
             zoom=values["zoom"],
             bbox=values["bbox"],
-            today=clock.today(),
+            today=this_day(),
         )
 
     return _drawn(draw)
@@ -196,7 +199,6 @@ def areas(values: Values) -> Response:
 @api.get("/basemap/<layer>")
 @operation(
     Operation(
-        "One layer of the city's own base map, GeoJSON in degrees WGS 84",
         query=("zoom", "bbox"),
         answers={200: "FeatureCollection"},
         faults=(304, 400, 503),
@@ -204,15 +206,15 @@ def areas(values: Values) -> Response:
     )
 )
 def basemap(values: Values, layer: str) -> Response:
+    """One layer of the city's own base map, GeoJSON in degrees WGS 84."""
+
     def draw() -> bytes:
-        return maps.basemap(
-            access.platform(), layer=layer, zoom=values["zoom"], bbox=values["bbox"], today=clock.today()
-        )
+        return maps.basemap(current_platform(), layer=layer, zoom=values["zoom"], bbox=values["bbox"], today=this_day())
 
     return _drawn(draw)
 
 
 def _drawn(draw: Callable[[], bytes]) -> Response:
-    """GeoJSON with a validator: while the areas stay the same, a browser that has it is told 304 and nothing is drawn."""
-    version = views.overview(access.platform(), rights=access.rights(), today=clock.today()).version
+    """GeoJSON with a validator: while the areas stay the same, who has it is told 304, and nothing is drawn."""
+    version = views.overview(current_platform(), rights=current_rights(), today=this_day()).version
     return unchanged(version) or validated(Response(draw(), mimetype=_GEOJSON), version)

@@ -17,8 +17,9 @@ from gis.rights import ALL
 from gis.services import cases as cases_service
 from gis.services.casework import known_categories
 from gis.services.casework import report as store_report
-from webmap import access, clock
+from webmap.access import current_place, current_platform, device
 from webmap.api.operation import Operation, operation
+from webmap.clock import this_day, this_moment
 from webmap.errors import BodyFault
 
 __all__ = ["FIELDS", "api"]
@@ -32,20 +33,20 @@ MAX_CLIENT_ID: Final = 100
 @api.post("/reports")
 @operation(
     Operation(
-        "Report a problem: it becomes a case, located and assigned at once",
         answers={200: "Reported", 201: "Reported"},
         faults=(400, 409, 413, 415, 422, 503),
         body="Report",
     )
 )
-def report(values: dict[str, Any]) -> Response:
+def report(_values: dict[str, Any]) -> Response:
+    """Report a problem: it becomes a case, located and assigned at once."""
     body = _body()
     said = _report(body)
-    client = (access.device(), body["client_id"]) if body.get("client_id") else None
-    stored = store_report(access.platform(), said, client=client, now=clock.now())
+    client = (device(), body["client_id"]) if body.get("client_id") else None
+    stored = store_report(current_platform(), said, client=client, now=this_moment())
     # All rights, for one read: whoever sent a report may read what was decided about it, and a case found again
     # through client_id is the sender's own.
-    found = cases_service.case(access.platform(), stored.no, rights=ALL, today=clock.today())
+    found = cases_service.case(current_platform(), stored.no, rights=ALL)
     answer = jsonify(
         case=stored.no,
         unit={"code": found.row.unit, "name": found.row.unit_name} if found.row.unit else None,
@@ -96,7 +97,7 @@ def _report(body: Mapping[str, Any]) -> Report:
         crs=parse_crs(body["crs"]),
         category=body["category"],
         source=body.get("source") or "public",
-        received_at=clock.now(),
+        received_at=this_moment(),
         accuracy=None if accuracy is None else float(accuracy),
         description=body.get("description") or "",
     )
@@ -138,11 +139,11 @@ def _crs(value: Any) -> bool:
 
 
 def _category(value: Any) -> bool:
-    return isinstance(value, str) and value in known_categories(access.platform(), clock.today())
+    return isinstance(value, str) and value in known_categories(current_platform(), this_day())
 
 
 def _source(value: Any) -> bool:
-    return isinstance(value, str) and value in access.place().sources
+    return isinstance(value, str) and value in current_place().sources
 
 
 #: field -> (its check, what is wanted, required)
@@ -152,7 +153,11 @@ FIELDS: Final[Mapping[str, tuple[Callable[[Any], bool], str, bool]]] = {
     "crs": (_crs, "EPSG:n (for example EPSG:4326), GCJ-02 or BD-09", True),
     "category": (_category, "the code of a category in force today", True),
     "description": (_text(MAX_DESCRIPTION), f"text of at most {MAX_DESCRIPTION} characters", False),
-    "accuracy": (_number(0.001, 100_000), "metres above 0 and at most 100000, the radius holding 68 % of the error", False),
+    "accuracy": (
+        _number(0.001, 100_000),
+        "metres above 0 and at most 100000, the radius holding 68 % of the error",
+        False,
+    ),
     "client_id": (_text(MAX_CLIENT_ID), f"text of at most {MAX_CLIENT_ID} characters, new for every report", False),
     "source": (_source, "one of the place's sources", False),
 }

@@ -162,9 +162,7 @@ def _of_cases() -> Schema:
 
 
 def _of_maps() -> Schema:
-    area = _object(
-        code=TEXT, name=TEXT, n=_or_null(WHOLE), before=_or_null(WHOLE), usual=_or_null(NUMBER), km2=NUMBER
-    )
+    area = _object(code=TEXT, name=TEXT, n=_or_null(WHOLE), before=_or_null(WHOLE), usual=_or_null(NUMBER), km2=NUMBER)
     place = _object(
         name=TEXT,
         name_en=TEXT,
@@ -201,7 +199,10 @@ def _of_maps() -> Schema:
         ),
         "FeatureCollection": {
             "type": "object",
-            "properties": {"type": {"type": "string", "enum": ["FeatureCollection"]}, "features": _list({"type": "object"})},
+            "properties": {
+                "type": {"type": "string", "enum": ["FeatureCollection"]},
+                "features": _list({"type": "object"}),
+            },
             "required": ["type", "features"],
         },
     }

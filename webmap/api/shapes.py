@@ -59,7 +59,10 @@ def why_json(why: Why) -> Json:
 
 
 def counts_json(counts: AreaCounts, before: int, whose: Rights) -> Json:
-    """Counts by area; `before` is the total of the span before. on_map + Σ not_on_map = total; a withheld count is null and still within on_map."""
+    """Counts by area; `before` is the total of the span before.
+
+    on_map + Σ not_on_map = total; a withheld count is null and still within on_map.
+    """
     areas = [
         {
             "code": area.code,

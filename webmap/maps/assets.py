@@ -28,10 +28,10 @@ def local_file(url: str) -> str:
 
     >>> local_file("https://cdn.jsdelivr.net/npm/leaflet@1.9.3/dist/leaflet.js")
     'vendor/leaflet/leaflet.js'
-    >>> local_file("https://example.org/plugin.js")
+    >>> local_file("https://example.org/plugin.js")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    gis.errors.SystemFault: The map asks for 'https://example.org/plugin.js', which is not on this disk; vendor it and add it to webmap/maps/assets.py.
+    gis.errors.SystemFault: The map asks for 'https://example.org/plugin.js', which is not on this disk; ...
     """
     try:
         return VENDORED[url]

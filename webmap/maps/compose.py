@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from webmap.maps.local import LocalMap, Parts
+from webmap.maps.local import LocalMap, Parts, Piece
 from webmap.maps.pieces import Areas, BaseMap, CasePoint, Grid, Heat, Legend, Scale, Start, Symbols
 
 __all__ = ["BASE_LAYERS", "ZOOM_STEPS", "case_map", "planner_map"]
@@ -30,7 +31,7 @@ Box = tuple[float, float, float, float]
 def planner_map(*, label: str, bounds: Box, api: str, levels: tuple[str, ...], squares: bool) -> Parts:
     """The morning map. `squares` is False for the public, which is shown counts by area alone."""
     map_ = LocalMap("planner", label=label, center=_middle(bounds), zoom=12, zoom_control=False, **_ZOOMS)
-    pieces = {
+    pieces: dict[str, Piece] = {
         "base": BaseMap(url=f"{api}/basemap/", layers=BASE_LAYERS),
         # all areas but the finest are few enough to be fetched whole
         "areas": Areas(url=f"{api}/areas", zoom_steps=ZOOM_STEPS, whole_levels=levels[:-1]),
@@ -46,7 +47,7 @@ def planner_map(*, label: str, bounds: Box, api: str, levels: tuple[str, ...], s
 def case_map(*, label: str, lat: float, lon: float, accuracy: float | None, api: str, levels: tuple[str, ...]) -> Parts:
     """The map of one case."""
     map_ = LocalMap("case", label=label, center=(lat, lon), zoom=16, zoom_control=True, **_ZOOMS)
-    pieces = {
+    pieces: dict[str, Piece] = {
         "base": BaseMap(url=f"{api}/basemap/", layers=BASE_LAYERS),
         "point": CasePoint(lat=lat, lon=lon, accuracy=accuracy, url=f"{api}/areas", levels=list(levels)),
         "scale": Scale(position="bottomright"),
@@ -54,7 +55,7 @@ def case_map(*, label: str, lat: float, lon: float, accuracy: float | None, api:
     return _finished(map_, pieces)
 
 
-def _finished(map_: LocalMap, pieces: dict[str, object]) -> Parts:
+def _finished(map_: LocalMap, pieces: Mapping[str, Piece]) -> Parts:
     for piece in pieces.values():
         map_.add_child(piece)
     map_.add_child(Start(pieces))

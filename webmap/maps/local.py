@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import folium
 from branca.element import CssLink, Figure, JavascriptLink, MacroElement
@@ -17,7 +17,7 @@ __all__ = ["LocalMap", "Parts", "Piece"]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A rendered map: files below static/ for the head, markup for the body, and a script (it needs the page's nonce)."""
+    """A rendered map: files below static/ for the head, markup for the body, a script (it needs the page's nonce)."""
 
     scripts: tuple[str, ...]
     styles: tuple[str, ...]
@@ -45,8 +45,8 @@ class LocalMap(folium.Map):
         {% endmacro %}
         """
     )
-    default_js = [link for link in folium.Map.default_js if link[0] == "leaflet"]
-    default_css = [link for link in folium.Map.default_css if link[0] == "leaflet_css"]
+    default_js: ClassVar = [link for link in folium.Map.default_js if link[0] == "leaflet"]
+    default_css: ClassVar = [link for link in folium.Map.default_css if link[0] == "leaflet_css"]
 
     def __init__(self, name: str, *, label: str, center: tuple[float, float], zoom: float, **options: Any) -> None:
         super().__init__(

@@ -10,7 +10,8 @@ from flask_babel import gettext
 
 from gis.services import cases as cases_service
 from gis.services import views
-from webmap import access, clock
+from webmap.access import current_place, current_platform, current_rights, require_cases
+from webmap.clock import this_day
 from webmap.languages import language, pick
 from webmap.maps.compose import case_map
 from webmap.params import FILTERS, case_filter, read
@@ -25,14 +26,14 @@ _PAGE: Final = 50
 @pages.get("/cases")
 def worklist() -> str:
     """The newest cases of a filter, fifty a page."""
-    access.require_cases()
-    place, whose, today = access.place(), access.rights(), clock.today()
+    require_cases()
+    place, whose, today = current_place(), current_rights(), this_day()
     values = read(request.args, (*FILTERS, "area", "after", "lang"), place)
     where = case_filter(values, place)
     found = cases_service.cases(
-        access.platform(), where, limit=_PAGE + 1, after=values["after"], rights=whose, today=today
+        current_platform(), where, limit=_PAGE + 1, after=values["after"], rights=whose, today=today
     )
-    choices = views.choices(access.platform(), rights=whose, today=today)
+    choices = views.choices(current_platform(), rights=whose, today=today)
     rows = found[:_PAGE]
     kept = {name: text for name, text in request.args.items() if text and name not in ("after", "lang")}
     return render_template(
@@ -51,11 +52,11 @@ def worklist() -> str:
 @pages.get("/cases/<no>")
 def case(no: str) -> str:
     """One case: facts, map, why it is whose it is, what happened to it."""
-    access.require_cases()
-    place, whose, today = access.place(), access.rights(), clock.today()
+    require_cases()
+    place, whose, today = current_place(), current_rights(), this_day()
     read(request.args, ("lang",), place)
-    found = cases_service.case(access.platform(), no, rights=whose, today=today)
-    choices = views.choices(access.platform(), rights=whose, today=today)
+    found = cases_service.case(current_platform(), no, rights=whose)
+    choices = views.choices(current_platform(), rights=whose, today=today)
     parts = case_map(
         label=gettext("Map of case %(no)s", no=found.row.no),
         lat=found.row.lat,
@@ -69,6 +70,7 @@ def case(no: str) -> str:
         name=pick(place.name, place.name_en),
         case=found,
         map=parts,
+        synthetic=place.synthetic,
         words=_words(choices),
         levels={choice.code: pick(choice.zh, choice.en) for choice in choices.levels},
         page={"language": language(), "texts": {}},

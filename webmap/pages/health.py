@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 from gis.errors import RightsRefused
 from gis.rights import ALL
 from gis.services import views
-from webmap import access
+from webmap.access import current_platform, current_rights, is_local
 
 __all__ = ["pages"]
 
@@ -23,15 +23,15 @@ def healthz() -> Response:
 @pages.get("/readyz")
 def readyz() -> Response:
     """The database answers and holds this place; 503 otherwise."""
-    access.platform().ping()
+    current_platform().ping()
     return jsonify(status="ok")
 
 
 @pages.get("/metrics")
 def metrics() -> Response:
     """Gauges in Prometheus' text format, for this machine and for planners."""
-    if access.rights() != ALL and not access.is_local(request.remote_addr):
+    if current_rights() != ALL and not is_local(request.remote_addr):
         raise RightsRefused("Metrics are told to this machine alone; ask over the loopback address.")
-    found = views.metrics(access.platform(), rights=access.rights())
+    found = views.metrics(current_platform(), rights=current_rights())
     lines = [f"# TYPE {name} gauge\n{name} {value:g}\n" for name, value in sorted(found.items())]
     return Response("".join(lines), content_type="text/plain; version=0.0.4; charset=utf-8")

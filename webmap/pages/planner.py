@@ -13,7 +13,8 @@ from flask_babel import gettext
 from gis.periods import Period
 from gis.rights import PUBLIC
 from gis.services import views
-from webmap import access, clock
+from webmap.access import DEVICE_COOKIE, current_place, current_platform, current_rights, sign_device
+from webmap.clock import this_day
 from webmap.languages import language, pick
 from webmap.maps.assets import modules
 from webmap.maps.compose import planner_map
@@ -31,10 +32,10 @@ _FIRST_DAYS: Final = 7
 @pages.get("/")
 def planner() -> Response:
     """The map with its filters, ranked places and table; the address holds the whole view."""
-    place, whose, today = access.place(), access.rights(), clock.today()
+    place, whose, today = current_place(), current_rights(), this_day()
     values = read(request.args, _VIEW, place)
-    overview = views.overview(access.platform(), rights=whose, today=today)
-    choices = views.choices(access.platform(), rights=whose, today=today)
+    overview = views.overview(current_platform(), rights=whose, today=today)
+    choices = views.choices(current_platform(), rights=whose, today=today)
     view = _view(values, overview.last_day, place.level_names)
     api = url_for("reading.releases").rsplit("/", 1)[0]
     name = pick(overview.name_zh, overview.name_en)
@@ -71,9 +72,9 @@ def planner() -> Response:
         public=whose == PUBLIC,
     )
     response = make_response(html)
-    if access.DEVICE_COOKIE not in request.cookies:
-        value = access.sign_device(secrets.token_urlsafe(12))
-        response.set_cookie(access.DEVICE_COOKIE, value, max_age=365 * 86400, samesite="Lax", httponly=True)
+    if DEVICE_COOKIE not in request.cookies:
+        value = sign_device(secrets.token_urlsafe(12))
+        response.set_cookie(DEVICE_COOKIE, value, max_age=365 * 86400, samesite="Lax", httponly=True)
     return response
 
 
@@ -84,5 +85,7 @@ def _view(values: dict[str, Any], last_day: date | None, levels: tuple[str, ...]
         values["from"], values["to"] = week.start, week.end
     values["level"] = values["level"] or levels[min(1, len(levels) - 1)]
     return {
-        name: value.isoformat() if isinstance(value, date) else value for name, value in values.items() if name != "lang"
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in values.items()
+        if name != "lang"
     }

@@ -15,6 +15,9 @@ export function classColour(index, breaks) {
   return colour(`class-${last === 1 ? 3 : 1 + Math.round(((index - 1) * 4) / (last - 1))}`);
 }
 
+/** Below this zoom the edges of the finest areas would be a grey veil, and slow. */
+const FINE_FROM = 13.2;
+
 export class Areas {
   constructor({ url, zoomSteps, wholeLevels }) {
     Object.assign(this, { zoomSteps, wholeLevels, level: null, counts: null, filled: true });
@@ -95,7 +98,7 @@ export class Areas {
     const found = await this.outerLoader.load({ step, box: null, parameters: { level: this.outerLevel } }).catch(this.failed);
     if (!found) return;
     this.outer = readFeatures(found);
-    this.edges.refresh();
+    this.marks.refresh();
     this.changed();
   }
 
@@ -137,13 +140,21 @@ export class Areas {
   paintEdges(frame) {
     const { context } = frame;
     const fine = !this.wholeLevels.includes(this.level);
+    if (fine && frame.zoom < FINE_FROM) return;
     context.lineJoin = "round";
     context.beginPath();
     for (const feature of this.features) if (meets(feature.box, frame.box)) trace(frame, feature, true);
     context.strokeStyle = colour(fine ? "map-edge" : "map-edge-strong");
-    context.globalAlpha = (this.filled ? 1 : 0.6) * (fine ? Math.min(0.6, Math.max(0.12, (frame.zoom - 11) / 8)) : 0.6);
+    context.globalAlpha = (this.filled ? 1 : 0.6) * (fine ? Math.min(0.6, (frame.zoom - 11) / 8) : 0.6);
     context.lineWidth = fine ? 0.6 : 0.9;
     context.stroke();
+    context.globalAlpha = 1;
+  }
+
+  /** The frame of the coarsest areas, what is chosen and what is pointed at: few lines, so they may change often. */
+  paintMarks(frame) {
+    const { context } = frame;
+    context.lineJoin = "round";
     context.beginPath();
     for (const feature of this.outer) if (meets(feature.box, frame.box)) trace(frame, feature, true);
     context.strokeStyle = colour("map-edge-strong");
@@ -151,10 +162,6 @@ export class Areas {
     context.lineWidth = 1.7;
     context.stroke();
     context.globalAlpha = 1;
-  }
-
-  /** What is chosen and what is pointed at: drawn apart, for it changes with every move of a pointer. */
-  paintMarks(frame) {
     const marked = this.features.filter((feature) => this.chosen.has(feature.properties.code));
     this.outline(frame, [...marked, ...this.extra], "map-select", 3);
     const pointed = this.byCode.get(this.pointed);

@@ -95,7 +95,7 @@ export class Symbols {
   /** Names of the areas: streets always, finer levels as the zoom leaves room. */
   names(frame) {
     const { areas } = this;
-    const found = frame.zoom < 15 ? areas.outer.map((feature) => this.nameOf(frame, feature, { size: 14, weight: 680, rank: 0, above: true })) : [];
+    const found = frame.zoom < 15 ? areas.outer.map((feature) => this.nameOf(frame, feature, { size: frame.zoom < 12 ? 12 : 14, weight: 680, rank: 0, above: true })) : [];
     const between = areas.level !== areas.outerLevel && areas.wholeLevels.includes(areas.level);
     if (!between || frame.zoom < 13.5) return found.filter(Boolean);
     const own = areas.features.map((feature) => this.nameOf(frame, feature, { size: 12, weight: 550, rank: 10 }));
