@@ -92,7 +92,8 @@ def stage(
     ctx: click.Context, path: str, valid_from: str | None, accept: tuple[str, ...], by: str, as_json: bool
 ) -> None:
     """Store a checked delivery asleep and say how it differs from what is in force."""
-    delivery = _check(ctx, path, valid_from, quiet=as_json).require_clean(_accepted(accept))
+    accepted = _accepted(accept)
+    delivery = _check(ctx, path, valid_from, quiet=as_json).require_clean(accepted)
     staged = service.stage(platform_of(ctx), delivery, by=by, now=datetime.now(UTC))
     if as_json:
         diff = [

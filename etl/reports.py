@@ -132,7 +132,7 @@ def parse_reports(
     )
     category = _categories(sheet, columns, categories)
     accuracy = _accuracy(sheet, columns, source, place)
-    received = _moments(sheet, columns.time, "time", place, now) if columns.time else _always(now, len(sheet.reason))
+    received = _received(sheet, columns, place, now)
     closed = _closed(sheet, columns, received, place, now)
     description = sheet.text(columns.description)
     _strike_nul(sheet, columns)
@@ -222,8 +222,12 @@ def _accuracy(sheet: _Sheet, columns: Columns, source: NDArray[np.object_], plac
     return np.where(given, numbers, default)
 
 
-def _always(moment: datetime, n: int) -> NDArray[np.datetime64]:
-    return np.full(n, np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us"))
+def _received(sheet: _Sheet, columns: Columns, place: Place, now: datetime) -> NDArray[np.datetime64]:
+    """When each report came in; `now` for a file that does not say."""
+    if not columns.time:
+        return np.full(len(sheet.reason), np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us"))
+    sheet.strike(sheet.text(columns.time) == "", lambda _: "time is missing")
+    return _moments(sheet, columns.time, "time", place, now)
 
 
 def _moments(sheet: _Sheet, column: str, name: str, place: Place, now: datetime) -> NDArray[np.datetime64]:
@@ -260,8 +264,10 @@ def _closed(
     sheet: _Sheet, columns: Columns, received: NDArray[np.datetime64], place: Place, now: datetime
 ) -> NDArray[np.datetime64]:
     """When each case was closed, NaT for open ones. A closed state without a time is closed when it was received."""
-    state = np.char.lower(sheet.text(columns.state).astype(str))
-    sheet.strike(~np.isin(state, ("", "open", "closed")), lambda i: f"state is {state[i]!r}; wanted open or closed")
+    state = np.char.lower(sheet.text(columns.state).astype(str)).astype(object)
+    sheet.strike(
+        ~np.isin(state.astype(str), ("", "open", "closed")), lambda i: f"state is {state[i]!r}; wanted open or closed"
+    )
     none = np.full(len(received), np.datetime64("NaT", "us"))
     closed = _moments(sheet, columns.closed, "closing time", place, now) if columns.closed else none
     if columns.state:
@@ -290,14 +296,12 @@ def _project(
     east, north = to_working(x, y, crs=crs, working=place.crs)
     numbers = np.isfinite(x) & np.isfinite(y)
     sheet.strike(numbers & ~np.isfinite(east), lambda i: f"x={x[i]}, y={y[i]} is no position in {crs}")
-    usable = np.isfinite(east) & np.isfinite(north)
-    if usable.any():
-        near = _plausible(east[usable], north[usable], place)
-        if near.mean() < 0.5:
-            raise FileFault(
-                f"{1.0 - near.mean():.0%} of the positions lie far from {place.name} when read as {crs} "
-                f"(the first is x={x[usable][0]}, y={y[usable][0]}). {_hint(x[usable], y[usable], place)}"
-            )
+    near = _plausible(east, north, place)[numbers]
+    if len(near) and near.mean() < 0.5:
+        raise FileFault(
+            f"{1.0 - near.mean():.0%} of the positions lie far from {place.name} when read as {crs} "
+            f"(the first is x={x[numbers][0]}, y={y[numbers][0]}). {_hint(x[numbers], y[numbers], place)}"
+        )
     return east, north
 
 

@@ -33,18 +33,23 @@ class Finding:
 
 
 def check_layers(layers: Sequence[DeliveredLayer], place: Place) -> list[Finding]:
-    """Check each level by itself and the levels against each other."""
-    by_level = {layer.level: layer for layer in layers}
+    """Check each level by itself and the levels against each other.
+
+    Ground is compared only between levels whose every polygon is valid: with an invalid one the answer means nothing.
+    """
     findings: list[Finding] = []
-    for layer in layers:
+    sound: dict[str, DeliveredLayer] = {}
+    for layer in layers:  # coarsest first, so a parent has been looked at before its children
         level = place.level(layer.level)
-        for check in (_codes(layer, level), _geometries(layer, level)):
-            findings += _shortened(check)
-        if not any(f.kind == "invalid" for f in findings if f.level == layer.level):
-            findings += _shortened(_coverage(layer))
-        parent = by_level.get(level.parent or "")
-        if parent is not None:
-            findings += _shortened(_nesting(layer, parent, level))
+        findings += _shortened(_codes(layer, level))
+        shapes = _shortened(_geometries(layer, level))
+        findings += shapes
+        if any(f.kind == "invalid" for f in shapes):
+            continue
+        sound[layer.level] = layer
+        findings += _shortened(_coverage(layer))
+        if level.parent in sound:
+            findings += _shortened(_nesting(layer, sound[level.parent], level))
     return findings
 
 

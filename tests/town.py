@@ -63,22 +63,17 @@ def layers(drawing: str = DRAWING, streets: Mapping[str, str] = STREETS) -> tupl
     community = {letter: streets[letter] + f"{ord(letter) - 96:03d}" for letter in letters}
     town = {letter for letter in letters if streets[letter] == "320404116"}
     cell_rows = [
-        (community[l] + f"{i + 1:03d}", "", community[l], g)
-        for l in letters
-        if l not in town
-        for i, g in enumerate(cells[l])
+        (community[k] + f"{i + 1:03d}", "", community[k], ground)
+        for k in letters
+        if k not in town
+        for i, ground in enumerate(cells[k])
     ]
-    community_rows = [(community[l], f"{l}社区", streets[l], shapely.coverage_union_all(cells[l])) for l in letters]
-    street_rows = [
-        (
-            code,
-            NAMES.get(code, code),
-            "320404",
-            shapely.coverage_union_all([g for c, _, s, g in community_rows if s == code]),
-        )
-        for code in sorted(set(streets[l] for l in letters))
-    ]
-    childless = {community[l] for l in town}
+    community_rows = [(community[k], f"{k}社区", streets[k], shapely.coverage_union_all(cells[k])) for k in letters]
+    street_rows = []
+    for code in sorted({streets[k] for k in letters}):
+        ground = shapely.coverage_union_all([g for *_, street, g in community_rows if street == code])
+        street_rows.append((code, NAMES.get(code, code), "320404", ground))
+    childless = {community[k] for k in town}
     return (
         _layer("street", street_rows, {code for code, *_ in street_rows}),
         _layer("community", community_rows, set(community.values()) - childless),

@@ -61,7 +61,7 @@ def _secure(response: Response) -> Response:
 
 
 def _compress(response: Response) -> Response:
-    if not response.mimetype.startswith(_TEXTS) or "Content-Encoding" in response.headers:
+    if not (response.mimetype or "").startswith(_TEXTS) or "Content-Encoding" in response.headers:
         return response
     response.vary.add("Accept-Encoding")
     if "gzip" not in request.accept_encodings or response.status_code != 200:

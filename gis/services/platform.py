@@ -86,5 +86,6 @@ class Platform:
 
 
 def open_platform(settings: Settings) -> Platform:
-    """The platform of these settings, logged in as gridward_app."""
+    """The platform of these settings, logged in as gridward_app; a faulty place file stops it here."""
+    settings.place  # noqa: B018 - read once, now
     return Platform(settings, Store.at(Cluster.of(settings).url("gridward_app")))

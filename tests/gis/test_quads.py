@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +32,7 @@ def test_ranges_cover_the_box_are_few_sorted_and_apart(x: float, y: float, wide:
     found = ranges((x, y, x + wide, y + high))
     assert 1 <= len(found) <= 64
     assert all(low <= top for low, top in found)
-    assert all(a[1] + 1 < b[0] for a, b in zip(found, found[1:], strict=False))
+    assert all(a[1] + 1 < b[0] for a, b in pairwise(found))
     rng = np.random.Generator(np.random.PCG64(2))
     keys = encode(x + wide * rng.uniform(0, 1, 30), y + high * rng.uniform(0, 1, 30))
     assert all(any(low <= key <= top for low, top in found) for key in keys.tolist())

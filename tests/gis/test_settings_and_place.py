@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import gis.errors as errors
+from gis import errors
 from gis.errors import GridwardError, SettingsFault
 from gis.place import read_place
 from gis.settings import load_settings

@@ -48,7 +48,7 @@ class LocalMap(folium.Map):
     default_js: ClassVar = [link for link in folium.Map.default_js if link[0] == "leaflet"]
     default_css: ClassVar = [link for link in folium.Map.default_css if link[0] == "leaflet_css"]
 
-    def __init__(self, name: str, *, label: str, center: tuple[float, float], zoom: float, **options: Any) -> None:
+    def __init__(self, name: str, *, label: str, center: tuple[float, float], zoom: int, **options: Any) -> None:
         super().__init__(
             location=center,
             zoom_start=zoom,

@@ -28,7 +28,13 @@ MONTH = Period(date(2026, 10, 1), date(2026, 11, 3))
 SPOTS = [(0.5, 0.5), (5.0, 0.5), (3.5, 2.5), (5.5, 3.5), (9.0, 9.0), (3.95, 0.5)]
 
 
-def batch(spots: list[tuple[float, float]] = SPOTS, *, when: str = "2026-10-20T04:00", category: str = "0101", closed: str = "NaT") -> ReportBatch:
+def batch(
+    spots: list[tuple[float, float]] = SPOTS,
+    *,
+    when: str = "2026-10-20T04:00",
+    category: str = "0101",
+    closed: str = "NaT",
+) -> ReportBatch:
     n = len(spots)
     x, y = (np.array(v, dtype=float) for v in zip(*(town.at(*s) for s in spots), strict=True))
 
@@ -82,18 +88,29 @@ def test_each_state_says_what_was_decided(platform: Platform) -> None:
     states = {(row.street, row.community): (row.state, row.unit) for row in found}
     assert states[("西街", "c社区")] == ("dispatched", "S2")
     assert states[("北镇", "z社区")] == ("forwarded", "")
-    assert sorted(row.state for row in found) == ["border_desk", "dispatched", "dispatched", "forwarded", "gap", "outside"]
+    assert sorted(row.state for row in found) == [
+        "border_desk",
+        "dispatched",
+        "dispatched",
+        "forwarded",
+        "gap",
+        "outside",
+    ]
     assert {row.description for row in found} == {'\\N, "quoted"\n<b>'}
 
 
 def test_a_report_is_decided_on_the_release_of_its_day_and_counted_on_todays(platform: Platform) -> None:
-    release = boundaries.stage(platform, town.delivery("aabbcc aabbcc ddbecc aaeezz", valid_from=date(2026, 7, 1)), by="t", now=NOW).release_id
+    release = boundaries.stage(
+        platform, town.delivery("aabbcc aabbcc ddbecc aaeezz", valid_from=date(2026, 7, 1)), by="t", now=NOW
+    ).release_id
     boundaries.approve(platform, release, by="t", now=NOW)
     boundaries.activate(platform, release, by="t", now=NOW)
     old, new = batch([(0.5, 3.5)], when="2026-05-01T04:00"), batch([(0.5, 3.5)])
     both = ReportBatch(
         **{
-            name: np.concatenate([getattr(old, name), getattr(new, name)]) if name not in ("crs", "key") else getattr(old, name)
+            name: np.concatenate([getattr(old, name), getattr(new, name)])
+            if name not in ("crs", "key")
+            else getattr(old, name)
             for name in ReportBatch.__slots__
         }
         | {"key": np.array(["old", "new"], dtype=object)}
@@ -108,8 +125,13 @@ def test_a_report_is_decided_on_the_release_of_its_day_and_counted_on_todays(pla
 
 def test_waking_a_release_moves_cases_on_the_map_and_leaves_their_evidence(platform: Platform) -> None:
     load(platform, batch([(0.5, 3.5), (3.5, 2.5), (0.5, 0.5)]))
-    before = [cases.why(platform, r.no, rights=ALL).text_zh for r in cases.cases(platform, CaseFilter(), limit=5, after=None, rights=ALL, today=TODAY)]
-    release = boundaries.stage(platform, town.delivery("aabbcc aabbcc ddbecc aaeezz", valid_from=date(2026, 7, 1)), by="t", now=NOW).release_id
+    before = [
+        cases.why(platform, r.no, rights=ALL).text_zh
+        for r in cases.cases(platform, CaseFilter(), limit=5, after=None, rights=ALL, today=TODAY)
+    ]
+    release = boundaries.stage(
+        platform, town.delivery("aabbcc aabbcc ddbecc aaeezz", valid_from=date(2026, 7, 1)), by="t", now=NOW
+    ).release_id
     boundaries.approve(platform, release, by="t", now=NOW)
     boundaries.activate(platform, release, by="t", now=NOW)
     rows = cases.cases(platform, CaseFilter(), limit=5, after=None, rights=ALL, today=TODAY)
@@ -136,7 +158,11 @@ def test_the_evidence_names_rule_release_and_runner_up(platform: Platform) -> No
         assert word in why.text_zh or word == "100.0 米"
     near = casework.report(platform, said(3.95, 0.5, accuracy=20.0), client=None, now=NOW).no
     evidence = cases.why(platform, near, rights=ALL).evidence
-    assert (evidence["outcome"], evidence["runner_up_area"], round(evidence["border_distance_m"], 3)) == ("border_desk", "320404002", 5.0)
+    assert (evidence["outcome"], evidence["runner_up_area"], round(evidence["border_distance_m"], 3)) == (
+        "border_desk",
+        "320404002",
+        5.0,
+    )
 
 
 def test_the_hash_chain_of_a_case_can_be_recomputed(platform: Platform, connection: Connection) -> None:
@@ -229,24 +255,43 @@ def test_a_filter_restricts_every_view_alike(platform: Platform) -> None:
 
 
 def test_counts_are_compared_with_the_period_before_and_the_usual(platform: Platform) -> None:
-    load(platform, replace(batch([(0.5, 0.5)] * 28), received=np.datetime64("2026-09-22T04:00", "us") + np.arange(28).astype("timedelta64[D]")))
+    load(
+        platform,
+        replace(
+            batch([(0.5, 0.5)] * 28),
+            received=np.datetime64("2026-09-22T04:00", "us") + np.arange(28).astype("timedelta64[D]"),
+        ),
+    )
     week = Period(date(2026, 10, 13), date(2026, 10, 20))
-    a = next(a for a in views.area_counts(platform, CaseFilter(period=week), level="street", rights=ALL, today=TODAY).areas if a.code == "320404001")
+    a = next(
+        a
+        for a in views.area_counts(platform, CaseFilter(period=week), level="street", rights=ALL, today=TODAY).areas
+        if a.code == "320404001"
+    )
     assert (a.n, a.before, a.usual) == (7, 7, None)
     one = Period(date(2026, 10, 20), date(2026, 10, 22))
-    a = next(a for a in views.area_counts(platform, CaseFilter(period=one), level="street", rights=ALL, today=TODAY).areas if a.code == "320404001")
+    a = next(
+        a
+        for a in views.area_counts(platform, CaseFilter(period=one), level="street", rights=ALL, today=TODAY).areas
+        if a.code == "320404001"
+    )
     assert (a.n, a.before, a.usual) == (0, 2, 2.0)
 
 
 def test_places_are_ranked_and_named_after_what_is_near(platform: Platform) -> None:
     load(platform, batch([(0.5, 0.5)] * 3 + [(5.0, 0.5)]))
     places = views.ranked_places(platform, CaseFilter(period=MONTH), limit=5, rights=ALL, today=TODAY)
-    assert [(p.label_zh, p.n, p.street, p.unit) for p in places] == [("钟楼小学", 3, "东街", "东街街道"), ("长江路", 1, "西街", "西街街道")]
+    assert [(p.label_zh, p.n, p.street, p.unit) for p in places] == [
+        ("钟楼小学", 3, "东街", "东街街道"),
+        ("长江路", 1, "西街", "西街街道"),
+    ]
 
 
 def test_the_public_may_count(platform: Platform) -> None:
     load(platform, batch())
-    assert views.area_counts(platform, CaseFilter(period=MONTH), level="street", rights=PUBLIC, today=TODAY).total == len(SPOTS)
+    assert views.area_counts(
+        platform, CaseFilter(period=MONTH), level="street", rights=PUBLIC, today=TODAY
+    ).total == len(SPOTS)
 
 
 def test_pages_of_a_worklist_follow_each_other(platform: Platform) -> None:
@@ -256,7 +301,9 @@ def test_pages_of_a_worklist_follow_each_other(platform: Platform) -> None:
     assert len({row.no for row in (*first, *rest)}) == len(SPOTS)
 
 
-@pytest.mark.parametrize("no", ["", "ZL", "ZL2610-9999999", "ZL2610-abc", "' OR 1=1 --", "ZL2610-99999999999999999999999"])
+@pytest.mark.parametrize(
+    "no", ["", "ZL", "ZL2610-9999999", "ZL2610-abc", "' OR 1=1 --", "ZL2610-99999999999999999999999"]
+)
 def test_a_case_that_is_not_there_is_said_to_be_not_there(platform: Platform, no: str) -> None:
     with pytest.raises(NotFound, match="case numbers look like ZL2601-0000123"):
         cases.case(platform, no, rights=ALL)
@@ -271,14 +318,21 @@ def test_locate_answers_with_every_key_of_the_contract(platform: Platform) -> No
     assert [c["code"] for c in street["candidates"]] == ["320404001", "320404002"]
     assert sum(c["p"] for c in street["candidates"]) == pytest.approx(1.0)
     town_answer = locating.locate(platform, *town.at(5.5, 3.5), crs="EPSG:4549", at=TODAY, accuracy=None)
-    assert (town_answer["unit"], town_answer["scope"], town_answer["forward_to"]) == (None, False, {"code": "X1", "name": "北镇"})
+    assert (town_answer["unit"], town_answer["scope"], town_answer["forward_to"]) == (
+        None,
+        False,
+        {"code": "X1", "name": "北镇"},
+    )
     assert town_answer["levels"]["cell"]["status"] == "outside"
 
 
 def test_outlines_of_levels_share_their_lines_when_simplified(platform: Platform) -> None:
     streets = maps.area_shapes(platform, level="street", zoom=12, bbox=None, today=TODAY)
     assert streets.count(b'"type":"Feature"') == 3
-    assert maps.area_shapes(platform, level="street", zoom=12, bbox=(0, 0, 1, 1), today=TODAY).count(b'"type":"Feature"') == 0
+    assert (
+        maps.area_shapes(platform, level="street", zoom=12, bbox=(0, 0, 1, 1), today=TODAY).count(b'"type":"Feature"')
+        == 0
+    )
     assert maps.basemap(platform, layer="road", zoom=12, bbox=None, today=TODAY).count("长江路".encode()) == 1
     with pytest.raises(BadOption, match="There is no base-map layer 'x'"):
         maps.basemap(platform, layer="x", zoom=12, bbox=None, today=TODAY)

@@ -50,7 +50,8 @@ def refused(connection: Connection, statement: str) -> bool:
 def test_the_application_logs_in_without_any_power_of_its_own(connection: Connection) -> None:
     row = connection.execute(
         text(
-            "SELECT current_user, rolsuper, rolbypassrls, rolcreaterole, rolinherit FROM pg_roles WHERE rolname = current_user"
+            "SELECT current_user, rolsuper, rolbypassrls, rolcreaterole, rolinherit "
+            "FROM pg_roles WHERE rolname = current_user"
         )
     ).one()
     assert tuple(row) == ("gridward_app", False, False, False, False)
@@ -59,7 +60,8 @@ def test_the_application_logs_in_without_any_power_of_its_own(connection: Connec
 def test_the_application_owns_nothing(connection: Connection) -> None:
     owned = connection.execute(
         text(
-            "SELECT count(*) FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid WHERE r.rolname = 'gridward_app' AND deptype = 'o'"
+            "SELECT count(*) FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid "
+            "WHERE r.rolname = 'gridward_app' AND deptype = 'o'"
         )
     ).scalar_one()
     assert owned == 0

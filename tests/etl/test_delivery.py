@@ -1,0 +1,191 @@
+"""A delivery folder: read in GBK, every fault found at once, each with its place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+import town
+from conftest import PLACE_FILE
+
+from etl.delivery import Checked, check_delivery
+from etl.manifest import read_manifest
+from etl.validate import check_layers
+from gis.areas import DeliveredLayer
+from gis.errors import DeliveryFault, FileFault
+from gis.place import read_place
+
+PLACE = read_place(PLACE_FILE)
+
+
+def check(folder: Path) -> Checked:
+    return check_delivery(folder, PLACE, valid_from=None)
+
+
+def edit(folder: Path, old: str, new: str) -> None:
+    path = folder / "manifest.toml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_a_good_delivery_reads_as_it_was_drawn(tmp_path: Path) -> None:
+    checked = check(town.write_delivery(tmp_path / "d"))
+    assert [f for f in checked.findings if f.severity != "note"] == []
+    street, community, cell = checked.delivery.layers
+    assert street.names.tolist() == ["东街", "西街", "北镇"]
+    assert dict(zip(community.codes, community.has_children, strict=True))["320404116026"] is np.False_
+    assert (len(street), len(community), len(cell)) == (3, 6, 21)
+    for read, drawn in zip(checked.delivery.layers, town.layers(), strict=True):
+        order = {code: i for i, code in enumerate(drawn.codes)}
+        assert all(shapely.equals(read.geometry, drawn.geometry[[order[c] for c in read.codes]]))
+
+
+def test_a_delivery_in_another_crs_is_moved_to_the_working_one(tmp_path: Path) -> None:
+    folder = town.write_delivery(tmp_path / "d")
+    for name in ("JD", "SQ", "WG"):
+        meta, _, wkb, columns = pyogrio.raw.read(folder / f"{name}.shp", encoding="GBK")
+        geometry = shapely.transform(shapely.from_wkb(wkb), lambda c: c + np.array([40_000_000.0, 0.0]))
+        pyogrio.raw.write(
+            folder / f"{name}.shp", geometry=shapely.to_wkb(geometry), field_data=list(columns),
+            fields=list(meta["fields"]),
+            geometry_type="MultiPolygon", crs="EPSG:4528", driver="ESRI Shapefile", encoding="GBK",
+        )  # fmt: skip
+    text = (folder / "manifest.toml").read_text(encoding="utf-8").replace("EPSG:4549", "EPSG:4528")
+    (folder / "manifest.toml").write_text(text, encoding="utf-8")
+    refresh_sums(folder)
+    west, south, *_ = shapely.total_bounds(check(folder).delivery.layers[0].geometry)
+    assert (round(west, 3), round(south, 3)) == (town.EAST, town.NORTH)
+
+
+def refresh_sums(folder: Path) -> None:
+    import hashlib
+    import re
+
+    path = folder / "manifest.toml"
+
+    def fresh(match: re.Match[str]) -> str:
+        return f'"{match.group(1)}" = "{hashlib.sha256((folder / match.group(1)).read_bytes()).hexdigest()}"'
+
+    path.write_text(
+        re.sub(r'"([A-Z]+\.\w+)" = "[0-9a-f]{64}"', fresh, path.read_text(encoding="utf-8")), encoding="utf-8"
+    )
+
+
+def test_every_fault_of_a_manifest_is_named_at_once(tmp_path: Path) -> None:
+    folder = town.write_delivery(tmp_path / "d")
+    edit(folder, 'title = "小镇 SYNTHETIC"', "title = 3")
+    edit(folder, "line_accuracy_m = 0.5", "line_accuracy_m = 0")
+    edit(folder, 'level = "community"', 'level = "parish"')
+    edit(folder, 'crs = "EPSG:4549"', 'crs = "local"')
+    edit(folder, 'file = "WG.shp"', 'file = "../WG.shp"')
+    with pytest.raises(FileFault) as caught:
+        read_manifest(folder, PLACE)
+    for words in (
+        "5 fault(s)",
+        "release.title is 3",
+        "line_accuracy_m is 0",
+        "'parish'",
+        "'local'",
+        "'../WG.shp' is not in the folder",
+    ):
+        assert words in str(caught.value)
+
+
+def test_a_file_changed_after_its_manifest_is_refused(tmp_path: Path) -> None:
+    folder = town.write_delivery(tmp_path / "d")
+    with (folder / "SQ.dbf").open("r+b") as file:
+        file.seek(200)
+        file.write(b"X")
+    with pytest.raises(
+        FileFault, match=r"SQ\.dbf has another checksum than its manifest says; ask for the delivery again"
+    ):
+        check(folder)
+
+
+def test_a_folder_without_a_manifest_says_what_a_delivery_is(tmp_path: Path) -> None:
+    with pytest.raises(FileFault, match=r"holds no manifest\.toml; a delivery is a folder with one"):
+        check(tmp_path)
+
+
+def test_a_prj_that_contradicts_the_manifest_is_not_guessed_over(tmp_path: Path) -> None:
+    folder = town.write_delivery(tmp_path / "d")
+    edit(folder, 'crs = "EPSG:4549"', 'crs = "EPSG:4548"')
+    with pytest.raises(FileFault, match="the manifest says EPSG:4548; ask the survey office which is right"):
+        check(folder)
+
+
+def test_a_missing_field_is_named_with_those_there(tmp_path: Path) -> None:
+    folder = town.write_delivery(tmp_path / "d")
+    edit(folder, 'code = "DM"', 'code = "CODE"')
+    with pytest.raises(FileFault, match="has no field CODE; it has DM, MC, SJDM"):
+        check(folder)
+
+
+def test_a_file_that_only_calls_itself_a_shapefile_is_not_opened(tmp_path: Path) -> None:
+    folder = town.write_delivery(tmp_path / "d")
+    (folder / "JD.shp").write_text('<OGRVRTDataSource><OGRVRTLayer name="x"/></OGRVRTDataSource>')
+    refresh_sums(folder)
+    with pytest.raises(FileFault, match="which is no shapefile"):
+        check(folder)
+
+
+def broken(change: str) -> tuple[list[DeliveredLayer], str]:
+    """The town's layers with one fault, and the kind of finding it must give."""
+    street, community, cell = town.layers()
+    geometry, codes, parents = cell.geometry.copy(), cell.codes.copy(), cell.parents.copy()
+    kind = change
+    if change == "coverage":
+        geometry[0] = shapely.multipolygons([shapely.buffer(geometry[0], 1.0, join_style="mitre")])
+    elif change == "code":
+        codes[3] = "12"
+    elif change == "duplicate-code":
+        codes[3] = codes[2]
+    elif change == "parent":
+        parents[3] = "320404009001"
+    elif change == "invalid":
+        geometry[2] = shapely.multipolygons([shapely.Polygon([(0, 0), (10, 10), (10, 0), (0, 10)])])
+    elif change == "gap":
+        geometry, codes, parents = geometry[1:], codes[1:], parents[1:]
+    elif change == "nesting":
+        geometry[0] = shapely.multipolygons([town.square(9, 0, 4)])
+    elif change == "childless":
+        keep = parents != parents[0]
+        geometry, codes, parents = geometry[keep], codes[keep], parents[keep]
+    n = len(codes)
+    layer = replace(
+        cell, codes=codes, parents=parents, geometry=geometry, names=cell.names[:n], names_en=cell.names_en[:n]
+    )
+    layer = replace(layer, residents=cell.residents[:n], has_children=cell.has_children[:n])
+    return [street, community, layer], kind
+
+
+@pytest.mark.parametrize(
+    "change", ["coverage", "code", "duplicate-code", "parent", "invalid", "gap", "nesting", "childless"]
+)
+def test_each_fault_of_an_area_is_found_with_its_level_code_and_place(change: str) -> None:
+    layers, kind = broken(change)
+    found = [f for f in check_layers(layers, PLACE) if f.kind == kind]
+    assert found
+    assert all(f.severity == "error" and f.level == "cell" and f.code and np.isfinite([f.x, f.y]).all() for f in found)
+
+
+def test_errors_block_a_delivery_and_all_are_listed(tmp_path: Path) -> None:
+    folder = town.write_delivery(tmp_path / "d", drawing="aabb aabb ddee d.ee".replace(" ", "\n"))
+    checked = check(folder)
+    checked.require_clean({})
+    meta, _, wkb, columns = pyogrio.raw.read(folder / "WG.shp", encoding="GBK")
+    columns[0][0], columns[0][1] = "1", "2"
+    pyogrio.raw.write(
+        folder / "WG.shp", geometry=wkb, field_data=list(columns), fields=list(meta["fields"]),
+        geometry_type="MultiPolygon",
+        crs="EPSG:4549", driver="ESRI Shapefile", encoding="GBK",
+    )  # fmt: skip
+    refresh_sums(folder)
+    with pytest.raises(DeliveryFault) as caught:
+        check(folder).require_clean({})
+    assert str(caught.value).count("error code") == 2

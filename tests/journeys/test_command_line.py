@@ -1,0 +1,196 @@
+"""The command as a person uses it: exit codes, one clear sentence, nothing half done."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import town
+from conftest import PLACE_FILE
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+from gis.settings import Settings
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+HEADER = "id,lon,lat,time,category\n"
+OPTIONS = ("--x", "lon", "--y", "lat", "--crs", "EPSG:4549", "--id", "id", "--time", "time", "--category", "category")
+
+
+def rows(*cells: tuple[str, float, float, str, str]) -> str:
+    return HEADER + "".join(f"{i},{x},{y},{t},{c}\n" for i, x, y, t, c in cells)
+
+
+def good(n: int, first: int = 0) -> str:
+    x, y = town.at(0.5, 0.5)
+    return rows(*((str(first + i), x + i % 7, y - i % 5, "2026-10-20 08:00", "0101") for i in range(n)))
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    return os.environ | {
+        "GRIDWARD_HOME": str(settings.home),
+        "GRIDWARD_CONFIG": str(PLACE_FILE),
+        "GRIDWARD_DATABASE_URL": settings.database_url or "",
+        "GRIDWARD_OWNER_URL": settings.owner_url or "",
+    }
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "from gis.cli import main; main()", *arguments]
+
+
+@pytest.fixture
+def run(own_database: Settings) -> Run:
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*arguments), capture_output=True, text=True, timeout=120, check=False, env=environment(own_database)
+        )
+
+    return call
+
+
+def stored(settings: Settings) -> tuple[int, int, int, int]:
+    with create_engine(settings.database_url or "", poolclass=NullPool).begin() as connection:
+        connection.execute(text("SET LOCAL ROLE gridward_all"))
+        tables = ("cases", "decision", "case_event", "case_key")
+        counts = [connection.execute(text(f"SELECT count(*) FROM gridward.{table}")).scalar_one() for table in tables]
+        return counts[0], counts[1], counts[2], counts[3]
+
+
+def test_a_load_is_counted_and_the_same_file_again_is_nothing_new(
+    run: Run, own_database: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "reports.csv"
+    path.write_text(good(40))
+    first = run("reports", "load", str(path), *OPTIONS, "--json")
+    assert first.returncode == 0, first.stderr
+    answer = json.loads(first.stdout)
+    assert (answer["rows"], answer["new"], answer["located"], answer["known"]) == (40, 40, 40, 0)
+    assert {"parse", "project", "locate", "decide", "store"} <= set(answer["seconds"])
+    again = run("reports", "load", str(path), *OPTIONS)
+    assert again.returncode == 0
+    assert "40 rows: 0 new, 40 stored already, 0 rejected." in again.stdout
+    assert stored(own_database) == (40, 40, 80, 40)
+
+
+def test_bad_rows_are_named_and_the_rest_is_stored(run: Run, own_database: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "reports.csv"
+    path.write_text(good(9) + "bad,nan,1,2026-10-20,0101\n")
+    refused = run("reports", "load", str(path), *OPTIONS)
+    assert refused.returncode == 1
+    assert (
+        "1 of 10 rows of reports.csv are bad, more than --max-rejects 1% allows; nothing was stored" in refused.stderr
+    )
+    assert stored(own_database)[0] == 0
+    taken = run("reports", "load", str(path), *OPTIONS, "--max-rejects", "20%")
+    assert taken.returncode == 1
+    assert "row 10: x is 'nan'; wanted a number" in taken.stdout
+    assert stored(own_database)[0] == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("reports", "load", "none.csv", *OPTIONS), 1, "is no file that can be read"),
+        (("reports", "load", "none.csv", "--x", "lon"), 2, "Missing option '--y'"),
+        (("reports", "load", "none.csv", *OPTIONS, "--max-rejects", "x"), 2, "--max-rejects is 'x'"),
+        (("reports", "load", "none.csv", *OPTIONS[:-6], "--crs", "WGS84"), 1, "The CRS is 'WGS84'"),
+        (("reports", "export", "-o", "x.docx"), 2, "ending in .csv, .parquet or .gpkg"),
+        (("reports", "export", "-o", "/nowhere/x.csv"), 2, "its folder does not exist"),
+        (("locate", "119.93", "31.78", "--at", "yesterday"), 2, "--at is 'yesterday'"),
+        (("locate", "119.93", "31.78", "--accuracy", "-1"), 2, "accuracy is -1.0"),
+        (("locate", "x", "31.78"), 2, "'x' is not a valid float"),
+        (("why", "ZL2601-0000001"), 1, "There is no case"),
+        (("boundaries", "check", "none"), 2, "which is no folder"),
+        (("boundaries", "approve", "99"), 1, "There is no release 99"),
+        (("boundaries", "stage", ".", "--accept", "x"), 2, "--accept is 'x'"),
+        (("rules", "load"), 2, "FILE is missing"),
+        (("nonsense",), 2, "No such command 'nonsense'"),
+        (("--config", "/none.toml", "boundaries", "list"), 2, "The place file /none.toml does not exist"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence_with_its_exit_code(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    done = run(*arguments)
+    assert (done.returncode, words in done.stderr) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_outside_is_an_answer(run: Run) -> None:
+    done = run("locate", "0", "0", "--json")
+    assert done.returncode == 0, done.stderr
+    assert {level["status"] for level in json.loads(done.stdout)["levels"].values()} == {"outside"}
+
+
+def test_a_case_explains_itself_and_an_export_holds_its_evidence(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "reports.csv"
+    x, y = town.at(0.5, 0.5)
+    path.write_text(rows(("=cmd()", x, y, "2026-10-20", "0501"), ("b", x, y, "2026-10-20", "0101")))
+    assert run("reports", "load", str(path), *OPTIONS).returncode == 0
+    for name in ("out.csv", "out.parquet", "out.gpkg"):
+        done = run("reports", "export", "-o", str(tmp_path / name))
+        assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "out.csv", dtype=str)
+    wanted = "id,case,x,y,crs,received_at,category,cell,community,street,on_border,border_distance_m,unit,rule,release"
+    wanted += ",confidence,state"
+    assert ",".join(table.columns) == wanted
+    assert table["id"].tolist() == ["'=cmd()", "b"]
+    assert table["unit"].tolist() == ["D1", "S1"]
+    assert pd.read_parquet(tmp_path / "out.parquet")["id"].tolist() == ["=cmd()", "b"]
+    why = run("why", table["case"][0], "--lang", "en")
+    assert why.returncode == 0
+    assert "Rule R05" in why.stdout
+    assert "the same answer" in why.stdout
+
+
+def test_a_boundary_change_from_folder_to_answer(run: Run, tmp_path: Path) -> None:
+    folder = town.write_delivery(tmp_path / "d", "aabbcc\naabbcc\nddbecc\naaeezz")
+    assert run("boundaries", "check", str(folder)).returncode == 0
+    staged = run("boundaries", "stage", str(folder), "--valid-from", "2026-07-01", "--json")
+    assert staged.returncode == 0, staged.stderr
+    release = str(json.loads(staged.stdout)["release"])
+    assert run("boundaries", "activate", release).returncode == 1
+    assert run("boundaries", "approve", release, "--by", "王").returncode == 0
+    assert run("boundaries", "activate", release).returncode == 0
+    listed = json.loads(run("boundaries", "list", "--json").stdout)["releases"]
+    assert {"id", "levels", "status", "valid_from", "hash"} <= set(listed[-1])
+    assert [row["status"] for row in listed] == ["active", "active"]
+    x, y = map(str, town.at(3.5, 2.5))
+    status = {
+        day: json.loads(run("locate", x, y, "--crs", "EPSG:4549", "--at", day, "--json").stdout)["levels"]["street"][
+            "status"
+        ]
+        for day in ("2026-06-30", "2026-07-01")
+    }
+    assert status == {"2026-06-30": "gap", "2026-07-01": "area"}
+
+
+def test_killed_in_the_middle_nothing_is_half_loaded_and_the_same_command_completes(
+    run: Run, own_database: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "reports.csv"
+    path.write_text(good(6000))
+    before = stored(own_database)
+    for delay in (1.2, 1.7, 2.0, 2.3, 2.6):
+        process = subprocess.Popen(
+            command("reports", "load", str(path), *OPTIONS),
+            env=environment(own_database),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert stored(own_database) in (before, (6000, 6000, 12000, 6000))
+    done = run("reports", "load", str(path), *OPTIONS, "--json")
+    assert done.returncode == 0, done.stderr
+    assert stored(own_database) == (6000, 6000, 12000, 6000)

@@ -1,0 +1,123 @@
+"""POST /api/v1/reports: one report, one case, however often it is sent."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import openapi_judge
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from gis.services.platform import Platform
+
+SPOT = {"x": 493050, "y": 3517350, "crs": "EPSG:4549", "category": "0101"}
+
+
+def send(client: FlaskClient, body: Any = None, **headers: str) -> TestResponse:
+    text = body if isinstance(body, str) else json.dumps(SPOT if body is None else body)
+    return client.post("/api/v1/reports", data=text, content_type="application/json", headers=headers)
+
+
+def test_a_report_becomes_a_case_at_once(client: FlaskClient) -> None:
+    answer = send(client, {**SPOT, "description": "路边垃圾", "accuracy": 5})
+    assert answer.status_code == 201
+    assert set(answer.json) == {"case", "unit", "state", "deadline", "evidence"}
+    assert answer.json["unit"] == {"code": "S1", "name": "东街街道"}
+    assert answer.json["deadline"] is None
+    assert answer.headers["Location"] == f"/api/v1/cases/{answer.json['case']}"
+    assert client.get(answer.headers["Location"]).json["description"] == "路边垃圾"
+
+
+def test_the_answer_is_as_described(client: FlaskClient) -> None:
+    names = client.get("/api/openapi.json").json["components"]["schemas"]
+    assert list(openapi_judge.faults(send(client).json, names["Reported"], names)) == []
+
+
+def test_the_same_report_again_is_the_same_case(client: FlaskClient) -> None:
+    body = {**SPOT, "client_id": "a-1"}
+    first, again = send(client, body), send(client, body)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json == again.json
+
+
+def test_the_same_id_with_other_words_is_refused(client: FlaskClient) -> None:
+    send(client, {**SPOT, "client_id": "a-1"})
+    answer = send(client, {**SPOT, "client_id": "a-1", "description": "another"})
+    assert answer.status_code == 409
+    assert "a-1" in answer.json["detail"]
+
+
+def test_another_device_with_the_same_id_gets_a_case_of_its_own(client: FlaskClient) -> None:
+    body = {**SPOT, "client_id": "a-1"}
+    mine = send(client, body, **{"X-Device-Token": "mine"})
+    other = send(client, body, **{"X-Device-Token": "other"})
+    again = send(client, body, **{"X-Device-Token": "mine"})
+    assert (mine.status_code, other.status_code, again.status_code) == (201, 201, 200)
+    assert mine.json["case"] == again.json["case"] != other.json["case"]
+
+
+def test_an_answer_to_a_report_sets_no_cookie(client: FlaskClient) -> None:
+    assert "Set-Cookie" not in send(client).headers
+
+
+def test_a_visited_page_names_the_device_from_then_on(client: FlaskClient) -> None:
+    body = {**SPOT, "client_id": "a-1"}
+    unknown = send(client, body)
+    client.get("/")
+    assert send(client, body).json["case"] != unknown.json["case"]
+    assert send(client, body).status_code == 200
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", '"119.9"', "true", "null", "1e400", "[1]"])
+def test_a_coordinate_must_be_a_finite_number(client: FlaskClient, number: str) -> None:
+    answer = send(client, f'{{"x": {number}, "y": 3517350, "crs": "EPSG:4549", "category": "0101"}}')
+    assert answer.status_code == 422
+    assert [fault["field"] for fault in answer.json["errors"]] == ["x"]
+
+
+def test_every_fault_of_a_body_is_named_at_once(client: FlaskClient) -> None:
+    body = {
+        "x": "a",
+        "crs": "EPSG:1",
+        "category": "99",
+        "accuracy": 0,
+        "source": "rumour",
+        "client_id": 5,
+        "colour": "red",
+    }
+    answer = send(client, body)
+    assert answer.status_code == 422
+    named = {fault["field"] for fault in answer.json["errors"]}
+    assert named == {"x", "y", "crs", "category", "accuracy", "source", "client_id", "colour"}
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "x" * 2001])
+def test_a_description_the_database_cannot_hold_is_refused(client: FlaskClient, text: str) -> None:
+    assert send(client, {**SPOT, "description": text}).status_code == 422
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '"text"', "[" * 60000, b"\xff".decode("latin-1")])
+def test_what_is_no_object_in_json_is_refused(client: FlaskClient, text: str) -> None:
+    assert send(client, text).status_code == 400
+
+
+def test_only_json_is_taken(client: FlaskClient) -> None:
+    answer = client.post("/api/v1/reports", data={"x": "1"})
+    assert (answer.status_code, answer.mimetype) == (415, "application/problem+json")
+
+
+def test_a_body_over_the_limit_is_refused(client: FlaskClient) -> None:
+    assert send(client, {**SPOT, "description": "x" * 70_000}).status_code == 413
+
+
+def test_a_point_outside_is_a_case_all_the_same(client: FlaskClient) -> None:
+    answer = send(client, {**SPOT, "x": 480000})
+    assert (answer.status_code, answer.json["state"], answer.json["unit"]) == (201, "outside", None)
+
+
+def test_the_public_may_report(public: FlaskClient, platform: Platform) -> None:
+    answer = send(public)
+    assert answer.status_code == 201
+    assert answer.json["evidence"]["outcome"] == "located"
