@@ -1,11 +1,13 @@
 """The planner's map in Chromium. The fixtures `desktop` and `phone` also fail on a foreign request or a complaint."""
 
+# ruff: noqa: F401, F811 - fixtures are imported by their names: a second conftest would clash with the first
 from __future__ import annotations
 
 import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from browser_fixtures import address, browser, desktop, district, phone
 from visits import Visit
 
 MEGABYTE = 1024 * 1024
@@ -47,9 +49,10 @@ def test_what_is_on_the_map_and_what_is_not_add_up(desktop: Visit, level: str) -
 
 
 def test_the_heat_is_drawn_and_its_sum_is_the_view_s_total(desktop: Visit) -> None:
-    with desktop.page.expect_response(re.compile("/api/v1/density")) as asked:
-        page = desktop.open("/?lang=en&show=heat&from=2026-09-01&to=2026-11-01&z=13&lat=31.78&lon=119.93")
-    answer = asked.value.json()
+    page = desktop.open("/?lang=en&show=heat&from=2026-09-01&to=2026-11-01&z=13&lat=31.78&lon=119.93")
+    page.wait_for_selector("#map-sum .sum-line >> nth=1")
+    (asked,) = [url for url in desktop.asked if "/api/v1/density" in url]
+    answer = page.request.get(asked).json()
     shown = re.search(rf"Σ n = {NUMBER} in view, in {NUMBER} squares", page.locator("#map-sum").inner_text())
     assert shown
     assert int(shown[1].replace(",", "")) == answer["total"] == sum(cell["n"] for cell in answer["cells"]) > 100

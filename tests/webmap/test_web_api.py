@@ -1,5 +1,6 @@
 """The JSON API: its answers, its refusals, and its own description."""
 
+# ruff: noqa: F401, F811 - fixtures are imported by their names: a second conftest would clash with the first
 from __future__ import annotations
 
 import gzip
@@ -10,6 +11,7 @@ import openapi_judge
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from web_fixtures import app, client, numbers, public
 
 from webmap.api.openapi import describe
 

@@ -1,11 +1,13 @@
 """From each error to its answer."""
 
+# ruff: noqa: F401, F811 - fixtures are imported by their names: a second conftest would clash with the first
 from __future__ import annotations
 
 import logging
 
 import pytest
 from flask import Flask
+from web_fixtures import app
 
 from gis import errors
 from webmap.errors import STATUS, BodyFault, QueryFault, status_of

@@ -1,5 +1,6 @@
 """Pages for people: languages, escaping, policy, refusals."""
 
+# ruff: noqa: F401, F811 - fixtures are imported by their names: a second conftest would clash with the first
 from __future__ import annotations
 
 import json
@@ -8,6 +9,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 from reported import HOSTILE
+from web_fixtures import app, client, numbers, public
 
 PAGES = ("/", "/cases", "/cases/{no}", "/nothing", "/?lang=en", "/cases?lang=en", "/cases/{no}?lang=en")
 

@@ -1,5 +1,6 @@
 """POST /api/v1/reports: one report, one case, however often it is sent."""
 
+# ruff: noqa: F401, F811 - fixtures are imported by their names: a second conftest would clash with the first
 from __future__ import annotations
 
 import json
@@ -8,6 +9,7 @@ from typing import Any
 import openapi_judge
 import pytest
 from flask.testing import FlaskClient
+from web_fixtures import app, client, public
 from werkzeug.test import TestResponse
 
 from gis.services.platform import Platform

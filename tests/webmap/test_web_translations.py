@@ -1,5 +1,6 @@
 """Every text has its Chinese one, and nothing is translated that nobody says."""
 
+# ruff: noqa: F401, F811 - fixtures are imported by their names: a second conftest would clash with the first
 from __future__ import annotations
 
 import re
@@ -11,6 +12,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from flask import Flask
+from web_fixtures import app
 
 import webmap
 from webmap.pages.texts import script_texts

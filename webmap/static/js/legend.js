@@ -21,13 +21,14 @@ export class Legend {
     this.box.hidden = true;
   }
 
-  /** Class colours from the densest to none; `swatches` are counts with the radius their circle has. */
-  classes(title, breaks, texts, { circlesTitle = "", swatches = [], whole = false } = {}) {
+  /** Class colours from the densest to none; `swatches` are counts with the radius their circle has,
+   * `least` names the class below the others. */
+  classes(title, breaks, texts, { circlesTitle = "", swatches = [], whole = false, least = "" } = {}) {
     const limits = [0, ...breaks];
     const rows = limits
       .map((low, i) => this.row(classColour(i + 1, breaks), whole ? this.wholeRange(low, limits[i + 1]) : this.range(low, limits[i + 1], texts)))
       .reverse();
-    if (!whole) rows.push(this.row(classColour(0, breaks), texts.say("noCases")));
+    if (!whole) rows.push(this.row(classColour(0, breaks), least));
     this.box.hidden = false;
     this.box.replaceChildren(h("h2", {}, title), h("ul", {}, ...rows));
     if (swatches.length) {

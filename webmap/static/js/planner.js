@@ -24,6 +24,7 @@ class Planner {
     this.countsAsked = new Latest();
     this.placesAsked = new Latest();
     this.busy = 0;
+    this.placed = false;
     this.placesFound = [];
     this.filters = new Filters(this.view, page, this.texts);
     this.lists = new Lists(this.texts, {
@@ -167,12 +168,13 @@ class Planner {
     this.symbols.setShown(mode === "rate");
     this.grid?.setShown(mode === "grid");
     if (this.heat && mode !== "heat") this.heat.hide();
-    if (mode !== "rate") this.loadDensity();
+    if (mode !== "rate" && this.placed) this.loadDensity();
     this.showLegend();
     this.showSum();
   }
 
   moved() {
+    this.placed = true; // from now on the view is known, and with it the squares to ask for
     const { lat, lng } = this.map.getCenter();
     this.view.set({ lat: lat.toFixed(5), lon: lng.toFixed(5), z: Number(this.map.getZoom().toFixed(1)) });
     if (this.mode !== "rate") this.loadDensity();
@@ -230,6 +232,7 @@ class Planner {
       return this.legend.classes(texts.say("ratePerKm2", { days: this.days() }), this.counts.breaks, texts, {
         circlesTitle: texts.say("circles"),
         swatches: this.swatches(),
+        least: texts.say(this.counts.withheld ? "notShown" : "noCases"),
       });
     }
     if (!this.grid.density) return this.legend.clear();

@@ -12,9 +12,6 @@ from reported import report_cases
 from gis.services.platform import Platform
 from webmap import create_app
 
-#: every folder has a conftest: as modules to look for examples in, their one name would clash
-collect_ignore = ["conftest.py"]
-
 
 @pytest.fixture
 def numbers(platform: Platform) -> list[str]:

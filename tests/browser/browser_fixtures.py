@@ -30,8 +30,6 @@ from gis.settings import load_settings
 from gis.store.cluster import Cluster
 from webmap import create_app
 
-#: every folder has a conftest: as modules to look for examples in, their one name would clash
-collect_ignore = ["conftest.py"]
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
