@@ -20,9 +20,9 @@ test: ## set everything up and run every test, browser tests included
 
 check: ## style and types
 	@sh scripts/bootstrap.sh test
-	@.venv/bin/ruff check .
-	@.venv/bin/ruff format --check --quiet . || { echo "ruff format . puts the files in form"; exit 1; }
-	@.venv/bin/mypy
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check --quiet . || { echo "ruff format . puts the files in form"; exit 1; }
+	@$(PY) -m mypy
 
 clean: ## remove the virtual environment and caches; data under var/ stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build *.egg-info

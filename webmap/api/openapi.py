@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify
 from werkzeug.routing import Rule
 
+from gis import __version__
 from webmap.api.operation import Operation, operation, operation_of
 from webmap.api.schemas import schemas
 from webmap.params import FIELDS
@@ -41,7 +41,7 @@ def describe(rules: list[Rule]) -> dict[str, Any]:
         "openapi": "3.0.3",
         "info": {
             "title": "Gridward",
-            "version": _version(),
+            "version": __version__,
             "description": "Where a spot lies, whose it is, what is wrong where. Days are days of the place.",
             "license": {"name": "Apache-2.0"},
         },
@@ -49,13 +49,6 @@ def describe(rules: list[Rule]) -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": {**schemas(), "OpenApi": {"type": "object"}}},
     }
-
-
-def _version() -> str:
-    try:
-        return version("gridward")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "0"
 
 
 def _described(rule: Rule, said: Operation) -> dict[str, Any]:
