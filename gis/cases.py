@@ -84,8 +84,10 @@ class RankedPlace:
     community: str
     community_code: str
     street: str
+    street_en: str
     street_code: str
     unit: str
+    unit_en: str
     unit_code: str
     cells: Sequence[str]
     n: int
@@ -108,7 +110,9 @@ class CaseRow:
     state: str
     unit: str
     unit_name: str
+    unit_name_en: str
     street: str
+    street_en: str
     community: str
     cell: str
     lon: float

@@ -23,7 +23,7 @@ def demo(ctx: click.Context, no_serve: bool, scale: int) -> None:
 
     Everything that is there already is left alone, so a second call starts in seconds.
     """
-    from webmap.server import listen
+    from webmap.server import listen, serve
 
     settings = settings_of(ctx)
     # A taken port is said before minutes of loading, not after.
@@ -40,7 +40,7 @@ def demo(ctx: click.Context, no_serve: bool, scale: int) -> None:
         return
     click.echo(f"\nThe city is on the map: http://127.0.0.1:{settings.port}  (Ctrl-C stops the web server,")
     click.echo("the database keeps running until `gridward db down`)\n")
-    _serve(ctx, bound)
+    serve(settings, bound, workers=2, open_to_all=True)
 
 
 def _load_sample(ctx: click.Context, scale: int) -> None:
@@ -51,9 +51,3 @@ def _load_sample(ctx: click.Context, scale: int) -> None:
     if load is None:
         raise GridwardError("The command `gridward sample load` is not installed; install Gridward again: make demo.")
     ctx.invoke(load, scale=scale)
-
-
-def _serve(ctx: click.Context, bound: object) -> None:
-    from webmap.server import serve
-
-    serve(settings_of(ctx), bound, workers=2, open_to_all=True)  # type: ignore[arg-type]

@@ -12,11 +12,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 import webmap
 from gis.errors import SystemFault
+from gis.services import database
 from gis.settings import Settings
 from webmap.secret import secret_of
 
@@ -62,6 +64,9 @@ def serve(settings: Settings, bound: socket.socket, *, workers: int, open_to_all
     """Serve on a socket from `listen` until told to stop; does not return (gunicorn ends the process)."""
     # The secret is read before the workers start: they may run as a user who cannot write below var/.
     known = dataclasses.replace(settings, secret=secret_of(settings))
+    stays = leave_root(database.server_user(settings), reads=settings.home)
+    if stays:
+        click.echo(stays)
     _Server(known, bound, workers=workers, open_to_all=open_to_all).run()
 
 

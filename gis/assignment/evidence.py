@@ -184,25 +184,23 @@ def _tell_en(e: Mapping[str, Any]) -> str:
         parts.append("It lies exactly on a border; the lowest path of codes decided.")
     parts.append(_ruling_en(e))
     if e["runner_up_unit"]:
-        parts.append(f"Next in line: {e['runner_up_unit_name']}.")
+        parts.append(f"Next in line: {e['runner_up_unit_name_en']}.")
     if e["runner_up_area"]:
-        parts.append(f"Across the border: {e['runner_up_area_name']} ({e['runner_up_area']}).")
+        parts.append(f"Across the border: {e['runner_up_area_name_en']} ({e['runner_up_area']}).")
     return " ".join(parts)
 
 
 def _ruling_en(e: Mapping[str, Any]) -> str:
     if e["outcome"] == "border_desk":
-        lead = f"{e['unit_name']} is proposed, but " if e["unit"] else ""
+        lead = f"{e['unit_name_en']} is proposed, but " if e["unit"] else ""
         return f"The border is nearer than the accuracy: {lead}a person at the border desk decides."
     if e["outcome"] == "outside":
         return "It is outside every area, so no unit answers."
     if e["outcome"] == "gap":
         return "It falls into a gap of the boundary data; a person has to place it."
     if e["forward_to"]:
-        return f"It is outside the scope of this system and forwarded to {e['forward_to_name']}."
+        return f"It is outside the scope of this system and forwarded to {e['forward_to_name_en']}."
     if e["rule"]:
-        return (
-            f"Rule {e['rule']} ({e['rule_reason_en']}) gives category “{e['category_name_en']}” to {e['unit_name']}; "
-            f"the territory is {e['territory_unit_name']}'s."
-        )
-    return f"No line rule covers category “{e['category_name_en']}”, so the territory answers: {e['unit_name']}."
+        rule = f"Rule {e['rule']} ({e['rule_reason_en']})"
+        return f"{rule} gives category “{e['category_name_en']}” to {e['unit_name_en']}; the territory is {e['territory_unit_name_en']}'s."
+    return f"No rule covers category “{e['category_name_en']}”, so the territory answers: {e['unit_name_en']}."

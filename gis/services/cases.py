@@ -30,10 +30,7 @@ def cases(
 ) -> list[CaseRow]:
     """The newest cases of a filter; `after` is the number of the last case of the page before."""
     with p.store.begin(rights) as connection:
-        start = None
-        if after is not None:
-            row = _row(p, connection, after)
-            start = (row.received_on, row.id)
+        start = None if after is None else _row(p, connection, after)
         rows = store.case_rows(connection, asked(p, connection, where, today), limit=limit, after=start)
         return _shown(p, connection, rows)
 
@@ -77,7 +74,7 @@ def _shown(p: Platform, connection: Connection, rows: Sequence[Any]) -> list[Cas
     if not rows:
         return []
     names = store.area_names(connection, sorted({i for row in rows for i in row.placement if i is not None}))
-    units = {unit.code: unit.name for unit in register_store.units(connection)}
+    units = _unit_names(connection)
     words = {c.code: (c.name, c.name_en or c.name) for c in register_store.categories(connection)}
     x, y = (np.array([getattr(row, axis) for row in rows], dtype=float) for axis in ("x", "y"))
     lon, lat = from_working(x, y, working=p.place.crs, crs="EPSG:4326")
@@ -96,8 +93,10 @@ def _shown(p: Platform, connection: Connection, rows: Sequence[Any]) -> list[Cas
                 source=row.source,
                 state=row.state,
                 unit=row.unit or "",
-                unit_name=units.get(row.unit or "", row.unit or ""),
+                unit_name=units.get(row.unit or "", (row.unit or "",) * 2)[0],
+                unit_name_en=units.get(row.unit or "", (row.unit or "",) * 2)[1],
                 street=placed[0],
+                street_en=(names[row.placement[0]][3] if row.placement[0] is not None else "") or placed[0],
                 community=placed[1],
                 cell=codes[2],
                 lon=round(float(lon[i]), 6),
@@ -106,6 +105,11 @@ def _shown(p: Platform, connection: Connection, rows: Sequence[Any]) -> list[Cas
             )
         )
     return out
+
+
+def _unit_names(connection: Connection) -> dict[str, tuple[str, str]]:
+    """code -> (name, English name) of every unit there ever was."""
+    return {unit.code: (unit.name, unit.name_en or unit.name) for unit in register_store.units(connection)}
 
 
 def _why(p: Platform, connection: Connection, row: Any, no: str) -> Why:
@@ -126,7 +130,7 @@ def _why(p: Platform, connection: Connection, row: Any, no: str) -> Why:
 def _in_words(p: Platform, connection: Connection, d: Any) -> dict[str, Any]:
     """The typed evidence with names beside codes, ready to be told and to be sent as JSON."""
     names = store.area_names(connection, [i for i in d.area_ids if i is not None])
-    units = {unit.code: unit.name for unit in register_store.units(connection)}
+    units = _unit_names(connection)
     words = {c.code: c for c in register_store.categories(connection)}
     category = words.get(d.category)
     across = store.name_of_code(connection, d.release_id, d.runner_up_area)
@@ -142,16 +146,11 @@ def _in_words(p: Platform, connection: Connection, d: Any) -> dict[str, Any]:
         "category": d.category,
         "category_name": category.name if category else d.category,
         "category_name_en": (category.name_en or category.name) if category else d.category,
-        "unit": d.unit,
-        "unit_name": units.get(d.unit, d.unit),
-        "territory_unit": d.territory_unit,
-        "territory_unit_name": units.get(d.territory_unit, d.territory_unit),
-        "forward_to": d.forward_to,
-        "forward_to_name": units.get(d.forward_to, d.forward_to),
-        "runner_up_unit": d.runner_up_unit,
-        "runner_up_unit_name": units.get(d.runner_up_unit, d.runner_up_unit),
-        "runner_up_area": d.runner_up_area,
-        "runner_up_area_name": across or d.runner_up_area,
+        **_named("unit", d.unit, units.get(d.unit)),
+        **_named("territory_unit", d.territory_unit, units.get(d.territory_unit)),
+        **_named("forward_to", d.forward_to, units.get(d.forward_to)),
+        **_named("runner_up_unit", d.runner_up_unit, units.get(d.runner_up_unit)),
+        **_named("runner_up_area", d.runner_up_area, across),
         "rule": d.rule,
         "rule_from": d.rule_from.isoformat() if d.rule_from else None,
         "rule_reason": d.rule_reason,
@@ -168,6 +167,12 @@ def _in_words(p: Platform, connection: Connection, d: Any) -> dict[str, Any]:
         "on_day": d.on_day.isoformat(),
         "decided_by": d.decided_by,
     }
+
+
+def _named(key: str, code: str | None, names: tuple[str, str] | None) -> dict[str, str | None]:
+    """A code of the evidence with its name in both languages."""
+    zh, en = names or (code, code)
+    return {key: code, f"{key}_name": zh, f"{key}_name_en": en}
 
 
 def _replay(p: Platform, connection: Connection, d: Any) -> bool:

@@ -49,7 +49,8 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The place at a glance; `bounds` (west, south, east, north) in degrees WGS 84, of the areas in force."""
+    """The place at a glance; `bounds` (west, south, east, north) in degrees WGS 84 of the finest areas in force, where
+    the work is done."""
 
     name_zh: str
     name_en: str
@@ -110,10 +111,10 @@ def overview(p: Platform, *, rights: Rights, today: date) -> Overview:
 
 
 def _bounds(p: Platform, locator: Locator) -> tuple[float, float, float, float]:
-    coarse = locator.areas.levels[0].geometry
-    if not len(coarse):
+    finest = next((level.geometry for level in reversed(locator.areas.levels) if len(level)), None)
+    if finest is None:
         return p.place.extent
-    west, south, east, north = maps.total_bounds(coarse)
+    west, south, east, north = maps.total_bounds(finest)
     lon, lat = from_working(
         [west, east, west, east], [south, south, north, north], working=p.place.crs, crs="EPSG:4326"
     )
@@ -261,11 +262,12 @@ def _names(locator: Locator, features: Sequence[Feature]) -> Named:
     return name_places(features, x, y)
 
 
-def _territory_units(p: Platform, today: date) -> dict[str, tuple[str, str]]:
+def _territory_units(p: Platform, today: date) -> dict[str, tuple[str, str, str]]:
     with p.store.begin(PUBLIC) as connection:
         register = p.register(connection)
-    names = {unit.code: unit.name for unit in register.units if _in_force(unit, today)}
-    return {t.area_code: (t.unit, names.get(t.unit, t.unit)) for t in register.territories if _in_force(t, today)}
+    names = {unit.code: (unit.name, unit.name_en or unit.name) for unit in register.units if _in_force(unit, today)}
+    owned = [t for t in register.territories if _in_force(t, today)]
+    return {t.area_code: (t.unit, *names.get(t.unit, (t.unit, t.unit))) for t in owned}
 
 
 def _ranked(
@@ -274,7 +276,7 @@ def _ranked(
     named: Named,
     key: tuple[int, int],
     cells: Sequence[tuple[int, AreaCount]],
-    units: Mapping[str, tuple[str, str]],
+    units: Mapping[str, tuple[str, str, str]],
 ) -> RankedPlace:
     levels = locator.areas.levels
     counts = [count for _, count in cells]
@@ -289,7 +291,7 @@ def _ranked(
         working=p.place.crs,
         crs="EPSG:4326",
     )
-    unit = units.get(top[0], ("", ""))
+    unit = units.get(top[0], ("", "", ""))
     usual = [c.usual for c in counts]
     return RankedPlace(
         label_zh=feature.name if feature else community[1],
@@ -298,8 +300,10 @@ def _ranked(
         community=community[1],
         community_code=community[0],
         street=top[1],
+        street_en=top[2],
         street_code=top[0],
         unit=unit[1],
+        unit_en=unit[2],
         unit_code=unit[0],
         cells=[c.code for c in counts],
         n=sum(c.n for c in counts),
@@ -310,13 +314,14 @@ def _ranked(
     )
 
 
-def _ancestors(levels: Sequence[LevelAreas], index: int) -> list[tuple[str, str]]:
-    """(code, name) of the area `index` of the level above the finest and of all above it, coarsest first."""
-    out: list[tuple[str, str]] = []
+def _ancestors(levels: Sequence[LevelAreas], index: int) -> list[tuple[str, str, str]]:
+    """(code, name, English name) of area `index` of the level above the finest and of all above it, coarsest first."""
+    out: list[tuple[str, str, str]] = []
     for level in reversed(levels[:-1]):
-        out.append((level.codes[index], level.names[index]) if index >= 0 else ("", ""))
+        name = level.names[index] if index >= 0 else ""
+        out.append((level.codes[index], name, level.names_en[index] or name) if index >= 0 else ("", "", ""))
         index = int(level.parent_index[index]) if index >= 0 else -1
-    return out[::-1] or [("", "")]
+    return out[::-1] or [("", "", "")]
 
 
 def metrics(p: Platform, *, rights: Rights) -> dict[str, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select, text, tuple_
 
 from gis.cases import CaseFilter
 from gis.quads import ranges
@@ -181,13 +181,15 @@ _SHOWN = (
 )
 
 
-def case_rows(connection: Connection, asked: Asked, *, limit: int, after: tuple[date, int] | None = None) -> list[Any]:
-    """The newest cases of a filter, `limit` of them, after the one named by (day received, id)."""
+def case_rows(connection: Connection, asked: Asked, *, limit: int, after: Any | None = None) -> list[Any]:
+    """The newest cases of a filter, `limit` of them, those after the row `after` of the page before."""
     query = select(*_SHOWN).where(*conditions(asked))
-    if after:
-        day, number = after
-        query = query.where(or_(cases.c.received_on < day, and_(cases.c.received_on == day, cases.c.id < number)))
-    return list(connection.execute(query.order_by(cases.c.received_on.desc(), cases.c.id.desc()).limit(limit)))
+    order = (cases.c.received_on, cases.c.received_at, cases.c.id)
+    if after is not None:
+        # The day alone lets the database pass over the months that cannot hold a row of this page.
+        query = query.where(cases.c.received_on <= after.received_on)
+        query = query.where(tuple_(*order) < tuple_(after.received_on, after.received_at, after.id))
+    return list(connection.execute(query.order_by(*(column.desc() for column in order)).limit(limit)))
 
 
 def case_row(connection: Connection, number: int) -> Any | None:
@@ -228,15 +230,17 @@ def area_codes(connection: Connection) -> dict[int, str]:
     return {row[0]: row[1] for row in connection.execute(text("SELECT id, code FROM area"))}
 
 
-def name_of_code(connection: Connection, release_id: int | None, code: str | None) -> str | None:
-    """What the area of a code is called in a release."""
-    return connection.execute(
+def name_of_code(connection: Connection, release_id: int | None, code: str | None) -> tuple[str, str] | None:
+    """What the area of a code is called in a release, in Chinese and English."""
+    row = connection.execute(
         text(
-            "SELECT a.name FROM area a JOIN release_area m ON m.area_id = a.id "
+            "SELECT a.name, coalesce(nullif(a.name_en, ''), a.name) "
+            "FROM area a JOIN release_area m ON m.area_id = a.id "
             "WHERE m.release_id = :release AND a.code = :code LIMIT 1"
         ),
         {"release": release_id, "code": code},
-    ).scalar_one_or_none()
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
 
 
 def evidence_rows(connection: Connection) -> Any:

@@ -53,7 +53,7 @@ def schemas() -> Schema:
 
 def _common() -> Schema:
     return {
-        "Named": _object(code=TEXT, name=TEXT),
+        "Named": _object("name_en", code=TEXT, name=TEXT, name_en=TEXT),
         "Problem": _object(
             "errors",
             title=TEXT,

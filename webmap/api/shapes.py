@@ -25,7 +25,7 @@ def case_json(row: CaseRow) -> Json:
         "category_name_en": row.category_en,
         "source": row.source,
         "state": row.state,
-        "unit": {"code": row.unit, "name": row.unit_name} if row.unit else None,
+        "unit": {"code": row.unit, "name": row.unit_name, "name_en": row.unit_name_en} if row.unit else None,
         "street": row.street,
         "community": row.community,
         "cell": row.cell,
@@ -94,8 +94,8 @@ def places_json(places: Sequence[RankedPlace], whose: Rights) -> list[Json]:
             "name_en": place.label_en,
             "kind": place.kind,
             "community": {"code": place.community_code, "name": place.community},
-            "street": {"code": place.street_code, "name": place.street},
-            "unit": {"code": place.unit_code, "name": place.unit} if place.unit_code else None,
+            "street": {"code": place.street_code, "name": place.street, "name_en": place.street_en},
+            "unit": _unit(place),
             "cells": list(place.cells),
             "n": place.n,
             "before": shown(place.before, whose),
@@ -106,6 +106,10 @@ def places_json(places: Sequence[RankedPlace], whose: Rights) -> list[Json]:
         for place in places
         if place.n >= LEAST_SHOWN or shown(place.n, whose) is not None
     ]
+
+
+def _unit(place: RankedPlace) -> Json | None:
+    return {"code": place.unit_code, "name": place.unit, "name_en": place.unit_en} if place.unit_code else None
 
 
 def density_json(density: Density) -> Json:

@@ -38,6 +38,7 @@ def _summary_texts() -> dict[str, Text]:
             ngettext("{total} case in this selection", "{total} cases in this selection", 2),
         ),
         "placed": gettext("{on} on the map, {off} not on it (outside {outside}, gap {gap}, no position {none})"),
+        "gridPlaced": gettext("{on} on the map, {off} not on it (beyond the view {beyond}, no position {none})"),
         "heatSum": gettext("Σ n = {n} in view, in {cells} squares of {size} m"),
         "truncated": gettext("Not every square is shown: zoom in."),
         "withheld": gettext("{n} areas with fewer than 3 cases are withheld."),

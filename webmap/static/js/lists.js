@@ -74,7 +74,7 @@ export class Lists {
     const most = Math.max(1, places[0].n);
     for (const [i, place] of places.entries()) {
       const name = this.texts.pick(place.name, place.name_en);
-      const row = this.row(i + 1, name, `${place.community.name} · ${place.street.name}`, place.n / most, () => this.choosePlace(place));
+      const row = this.row(i + 1, name, `${place.community.name} · ${this.texts.pick(place.street.name, place.street.name_en)}`, place.n / most, () => this.choosePlace(place));
       row.append(
         h("td.num.now", {}, this.texts.number(place.n)),
         h("td.num", {}, place.before === null ? "<3" : this.texts.number(place.before)),

@@ -209,19 +209,22 @@ class Planner {
     const { texts, counts } = this;
     const { outside, gap, no_position: none } = counts.not_on_map;
     const number = (n) => texts.number(n);
-    const lines = [
-      `${texts.say("selection", { total: number(counts.total) }, counts.total)}${texts.language === "zh" ? "：" : ": "}` +
-        texts.say("placed", {
-          on: number(counts.on_map), off: number(outside + gap + none), outside: number(outside), gap: number(gap), none: number(none),
-        }),
-    ];
-    if (counts.withheld) lines.push(texts.say("withheld", { n: number(counts.withheld) }));
+    const selection = `${texts.say("selection", { total: number(counts.total) }, counts.total)}${texts.language === "zh" ? "：" : ": "}`;
     const density = this.mode === "rate" ? null : this.grid.density;
+    const lines = [];
     if (density) {
+      // Squares and heat show every case with a position, whatever area it lies in: only the view leaves some out.
       const n = density.cells.reduce((sum, cell) => sum + cell.n, 0);
+      const beyond = Math.max(0, counts.total - none - n);
+      lines.push(selection + texts.say("gridPlaced", { on: number(n), off: number(beyond + none), beyond: number(beyond), none: number(none) }));
       lines.push(texts.say("heatSum", { n: number(n), cells: number(density.cells.length), size: density.size_m }));
       if (density.truncated) lines.push(texts.say("truncated"));
+    } else {
+      lines.push(selection + texts.say("placed", {
+        on: number(counts.on_map), off: number(outside + gap + none), outside: number(outside), gap: number(gap), none: number(none),
+      }));
     }
+    if (counts.withheld) lines.push(texts.say("withheld", { n: number(counts.withheld) }));
     byId("map-sum").replaceChildren(...lines.map((line) => Object.assign(document.createElement("span"), { className: "sum-line", textContent: line })));
   }
 
@@ -329,7 +332,7 @@ class Planner {
   selectPlace(cell, fresh) {
     const place = this.placesFound.find((other) => other.cells.includes(cell));
     if (!place) return undefined;
-    const sub = [place.community.name, place.street.name, place.unit?.name].filter((word, i, all) => word && all.indexOf(word) === i).join(" · ");
+    const sub = [place.community.name, this.texts.pick(place.street.name, place.street.name_en), place.unit && this.texts.pick(place.unit.name, place.unit.name_en)].filter((word, i, all) => word && all.indexOf(word) === i).join(" · ");
     this.detail.head(this.texts.pick(place.name, place.name_en), sub, this.numbers(place), () => this.zoomTo(this.areas.extra));
     return this.during(() => this.outlinePlace(place, cell, fresh));
   }
