@@ -70,7 +70,7 @@ def _compress(response: Response) -> Response:
     body = response.get_data()
     if len(body) < _LEAST_GZIPPED:
         return response
-    response.set_data(gzip.compress(body, compresslevel=6, mtime=0))
+    response.set_data(gzip.compress(body, compresslevel=4, mtime=0))
     response.headers["Content-Encoding"] = "gzip"
     tag, _ = response.get_etag()
     if tag:

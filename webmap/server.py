@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pwd
 import socket
 import stat
 import sys
+import threading
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -17,8 +20,10 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 import webmap
-from gis.errors import SystemFault
-from gis.services import database
+from gis.errors import GridwardError, SystemFault
+from gis.periods import local_day
+from gis.services import database, maps
+from gis.services.platform import Platform, open_platform
 from gis.settings import Settings
 from webmap.secret import secret_of
 
@@ -94,7 +99,15 @@ class _Server(BaseApplication):
                 self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return webmap.create_app(self.settings, open_to_all=self.open_to_all)
+        platform = open_platform(self.settings)
+        threading.Thread(target=_warm, args=(platform,), name="warm", daemon=True).start()
+        return webmap.create_app(self.settings, open_to_all=self.open_to_all, platform=platform)
+
+
+def _warm(platform: Platform) -> None:
+    """Prepare the first page in the background; a database that is not there yet is met by the first request."""
+    with contextlib.suppress(GridwardError):
+        maps.warm(platform, local_day(datetime.now(UTC), platform.place.timezone))
 
 
 def leave_root(user: str, *, reads: Path) -> str | None:

@@ -202,5 +202,6 @@ def _ruling_en(e: Mapping[str, Any]) -> str:
         return f"It is outside the scope of this system and forwarded to {e['forward_to_name_en']}."
     if e["rule"]:
         rule = f"Rule {e['rule']} ({e['rule_reason_en']})"
-        return f"{rule} gives category “{e['category_name_en']}” to {e['unit_name_en']}; the territory is {e['territory_unit_name_en']}'s."
+        lead = f"{rule} gives category “{e['category_name_en']}” to {e['unit_name_en']}"
+        return f"{lead}; the territory is {e['territory_unit_name_en']}'s."
     return f"No rule covers category “{e['category_name_en']}”, so the territory answers: {e['unit_name_en']}."

@@ -30,6 +30,7 @@ __all__ = [
     "current",
     "middles",
     "total_bounds",
+    "warm",
 ]
 
 BASEMAP_LAYERS: Final = (
@@ -60,6 +61,15 @@ class Shapes:
             meets = (self.bounds[:, 0] <= east) & (self.bounds[:, 2] >= west)
             texts = texts[meets & (self.bounds[:, 1] <= north) & (self.bounds[:, 3] >= south)]
         return ('{"type":"FeatureCollection","features":[' + ",".join(texts.tolist()) + "]}").encode()
+
+
+def warm(p: Platform, today: date) -> None:
+    """Make beforehand what the first page would wait for: the locator, outlines and base map at the opening zooms."""
+    for zoom in (11, 13, 15):
+        for level in p.place.level_names:
+            area_shapes(p, level=level, zoom=zoom, bbox=None, today=today)
+        for layer in BASEMAP_LAYERS:
+            basemap(p, layer=layer, zoom=zoom, bbox=None, today=today)
 
 
 def current(p: Platform, today: date) -> Locator:

@@ -9,16 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import town
-from conftest import PLACE_FILE
+from conftest import PLACE_FILE, load_town
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from gis.services.platform import Platform
+from gis.services.schema import migrate
 from gis.settings import Settings
+from gis.store.cluster import Cluster
+from gis.store.engine import Store
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 HEADER = "id,lon,lat,time,category\n"
@@ -194,3 +199,45 @@ def test_killed_in_the_middle_nothing_is_half_loaded_and_the_same_command_comple
     done = run("reports", "load", str(path), *OPTIONS, "--json")
     assert done.returncode == 0, done.stderr
     assert stored(own_database) == (6000, 6000, 12000, 6000)
+
+
+def test_when_the_database_is_killed_nothing_is_half_loaded_and_the_same_command_completes(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    settings = Settings(home, PLACE_FILE)
+    cluster = Cluster.of(settings)
+    cluster.up()
+    try:
+        migrate(settings)
+        settings = replace(settings, database_url=cluster.url("gridward_app"))
+        platform = Platform(settings, Store.at(settings.database_url or ""))
+        load_town(platform)
+        platform.close()
+        path = tmp_path / "reports.csv"
+        path.write_text(good(6000))
+        for delay in (1.6, 2.2):
+            process = subprocess.Popen(
+                command("reports", "load", str(path), *OPTIONS),
+                env=environment(settings),
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            time.sleep(delay)
+            os.kill(int((cluster.data / "data/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+            _, said = process.communicate(timeout=120)
+            assert "Traceback" not in said
+            cluster.up()
+            assert stored(settings) in ((0, 0, 0, 0), (6000, 6000, 12000, 6000))
+        done = subprocess.run(
+            command("reports", "load", str(path), *OPTIONS, "--json"),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env=environment(settings),
+        )
+        assert done.returncode == 0, done.stderr
+        assert stored(settings) == (6000, 6000, 12000, 6000)
+    finally:
+        cluster.down()
+        cluster.remove()

@@ -83,7 +83,7 @@ export class Areas {
 
   load() {
     if (!this.level) return;
-    const zoom = this.map.getZoom();
+    const zoom = Math.round(this.map.getZoom());
     const step = this.zoomSteps.find((other) => zoom <= other) || this.zoomSteps.at(-1);
     this.loadLevel(step);
     if (this.level !== this.outerLevel) this.loadOuter(step);

@@ -49,7 +49,7 @@ export class BaseMap {
 
   load() {
     const zoom = this.map.getZoom();
-    const step = STEPS.find((other) => zoom <= other) || STEPS.at(-1);
+    const step = STEPS.find((other) => Math.round(zoom) <= other) || STEPS.at(-1);
     for (const layer of this.layers) {
       if (zoom >= layer.from) this.loadLayer(layer, step);
     }
