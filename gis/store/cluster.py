@@ -129,6 +129,9 @@ class Cluster:
             self._make_folders()
             if not (self.data / "data" / "PG_VERSION").is_file():
                 self._initdb()
+            if self._postmaster() is not None:
+                # It runs and cannot be reached: somebody cleaned up its socket. A stop needs none.
+                self._stop()
             self._configure()
             self._start()
             self._prepare()
@@ -139,14 +142,14 @@ class Cluster:
         if not self.private:
             return False
         with self._alone():
-            if not self._answers():
+            if self._postmaster() is None:
                 return False
-            self._server("pg_ctl", "-D", str(self.data / "data"), "-m", "fast", "-w", "-t", "60", "stop")
+            self._stop()
             return True
 
     def remove(self) -> None:
         """Delete a stopped cluster with all its data: for tests."""
-        if self.private and not self._answers():
+        if self.private and self._postmaster() is None:
             shutil.rmtree(self.data, ignore_errors=True)
             shutil.rmtree(self.socket, ignore_errors=True)
 
@@ -294,19 +297,22 @@ class Cluster:
                     ) from None
                 time.sleep(1.0 + attempt)
 
-    def _clear_stale_pid(self) -> None:
-        """Remove a pid file whose number belongs to no PostgreSQL any more (the machine was restarted)."""
-        path = self.data / "data" / "postmaster.pid"
+    def _stop(self) -> None:
+        self._server("pg_ctl", "-D", str(self.data / "data"), "-m", "fast", "-w", "-t", "60", "stop")
+
+    def _postmaster(self) -> int | None:
+        """The number of the running server's process; None when none runs on these data."""
         try:
-            pid = int(path.read_text().split()[0])
-        except (OSError, ValueError, IndexError):
-            return
-        try:
+            pid = int((self.data / "data" / "postmaster.pid").read_text().split()[0])
             name = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            name = b""
-        if b"postgres" not in name:
-            path.unlink(missing_ok=True)
+        except (OSError, ValueError, IndexError):
+            return None
+        return pid if os.fsencode(self.data) in name else None
+
+    def _clear_stale_pid(self) -> None:
+        """Remove a pid file whose number belongs to another process by now (the machine was restarted)."""
+        if self._postmaster() is None:
+            (self.data / "data" / "postmaster.pid").unlink(missing_ok=True)
 
     def _prepare(self) -> None:
         """Roles, database and extensions; what exists is left alone."""

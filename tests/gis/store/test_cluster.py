@@ -65,6 +65,18 @@ def test_a_cluster_lives_and_survives_kill_9_a_stale_pid_and_a_second_up(home: P
     assert sql(cluster, "SELECT i FROM kept") == "7"
 
 
+def test_a_server_whose_socket_was_cleaned_away_is_found_again(home: Path) -> None:
+    cluster = of(home)
+    cluster.up()
+    sql(cluster, "CREATE TABLE kept (i int); INSERT INTO kept VALUES (7)")
+    shutil.rmtree(cluster.socket)
+    assert cluster.up()
+    assert sql(cluster, "SELECT i FROM kept") == "7"
+    shutil.rmtree(cluster.socket)
+    assert cluster.down()
+    assert not cluster.down()
+
+
 def test_several_ups_at_once_start_it_once(home: Path) -> None:
     started: list[bool] = []
     threads = [threading.Thread(target=lambda: started.append(of(home).up())) for _ in range(4)]
