@@ -7,6 +7,7 @@ authentication): root, the server's user, and whoever started it.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -310,9 +311,28 @@ class Cluster:
         return pid if os.fsencode(self.data) in name else None
 
     def _clear_stale_pid(self) -> None:
-        """Remove a pid file whose number belongs to another process by now (the machine was restarted)."""
-        if self._postmaster() is None:
-            (self.data / "data" / "postmaster.pid").unlink(missing_ok=True)
+        """Remove a pid file whose number belongs to another program by now (the machine was restarted).
+
+        A number that belongs to nobody is left to PostgreSQL: by that file it sees whether children of a killed server
+        still hold its shared memory, and a second server beside them would ruin the data.
+        """
+        path = self.data / "data" / "postmaster.pid"
+        try:
+            taken = Path(f"/proc/{int(path.read_text().split()[0])}").exists()
+        except (OSError, ValueError, IndexError):
+            return
+        if taken and self._postmaster() is None and not self._orphans():
+            path.unlink(missing_ok=True)
+
+    def _orphans(self) -> bool:
+        """True while any process works in the data folder."""
+        folder = str((self.data / "data").resolve())
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit():
+                with contextlib.suppress(OSError):
+                    if str((process / "cwd").readlink()) == folder:
+                        return True
+        return False
 
     def _prepare(self) -> None:
         """Roles, database and extensions; what exists is left alone."""
