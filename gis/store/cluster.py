@@ -7,7 +7,6 @@ authentication): root, the server's user, and whoever started it.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import hashlib
 import os
@@ -26,6 +25,7 @@ from urllib.parse import quote
 from gis.errors import BadOption, Conflict, DatabaseDown, SystemFault
 from gis.settings import Settings
 from gis.store.binaries import find_binaries
+from gis.store.processes import anybody_in, postmaster_of, recorded_pid
 
 __all__ = ["DATABASE", "Cluster", "ClusterStatus"]
 
@@ -302,13 +302,7 @@ class Cluster:
         self._server("pg_ctl", "-D", str(self.data / "data"), "-m", "fast", "-w", "-t", "60", "stop")
 
     def _postmaster(self) -> int | None:
-        """The number of the running server's process; None when none runs on these data."""
-        try:
-            pid = int((self.data / "data" / "postmaster.pid").read_text().split()[0])
-            name = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError, IndexError):
-            return None
-        return pid if os.fsencode(self.data) in name else None
+        return postmaster_of(self.data / "data")
 
     def _clear_stale_pid(self) -> None:
         """Remove a pid file whose number belongs to another program by now (the machine was restarted).
@@ -316,23 +310,11 @@ class Cluster:
         A number that belongs to nobody is left to PostgreSQL: by that file it sees whether children of a killed server
         still hold its shared memory, and a second server beside them would ruin the data.
         """
-        path = self.data / "data" / "postmaster.pid"
-        try:
-            taken = Path(f"/proc/{int(path.read_text().split()[0])}").exists()
-        except (OSError, ValueError, IndexError):
-            return
-        if taken and self._postmaster() is None and not self._orphans():
-            path.unlink(missing_ok=True)
-
-    def _orphans(self) -> bool:
-        """True while any process works in the data folder."""
-        folder = str((self.data / "data").resolve())
-        for process in Path("/proc").iterdir():
-            if process.name.isdigit():
-                with contextlib.suppress(OSError):
-                    if str((process / "cwd").readlink()) == folder:
-                        return True
-        return False
+        data = self.data / "data"
+        pid = recorded_pid(data)
+        taken = pid is not None and Path(f"/proc/{pid}").exists()
+        if taken and postmaster_of(data) is None and not anybody_in(data):
+            (data / "postmaster.pid").unlink(missing_ok=True)
 
     def _prepare(self) -> None:
         """Roles, database and extensions; what exists is left alone."""
