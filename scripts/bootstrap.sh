@@ -51,9 +51,13 @@ if [ -n "$packages" ]; then
     elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
         root="sudo"
     else
+        own=""
+        # The tests always make databases of their own, so an address helps only the demo.
+        case "$what $packages" in
+            run*postgis*) own="; (3) set GRIDWARD_DATABASE_URL and GRIDWARD_OWNER_URL to a PostgreSQL with PostGIS of your own" ;;
+        esac
         fail "these packages are missing and cannot be installed without root:$packages
-  Remedies: (1) as root: apt-get install$packages; (2) run make as root or with passwordless sudo;
-  (3) for the database only: set GRIDWARD_DATABASE_URL and GRIDWARD_OWNER_URL to a PostgreSQL with PostGIS of your own."
+  Remedies: (1) as root: apt-get install$packages; (2) run make as root or with passwordless sudo$own."
     fi
     command -v apt-get >/dev/null 2>&1 || fail "these are missing and there is no apt-get to install them with:$packages
   Remedy: install PostgreSQL with PostGIS (and Chromium for the tests) by your system's own means."
