@@ -19,7 +19,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "GRIDWARD_CONFIG": "the place file (default: data/boundaries/zhonglou/place.toml below the home)",
     "GRIDWARD_DATABASE_URL": "a PostgreSQL of your own; unset, Gridward runs a private one under var/",
     "GRIDWARD_OWNER_URL": "with GRIDWARD_DATABASE_URL: how the owner (who migrates) logs in",
-    "GRIDWARD_SECRET": "signs the language and device cookies (default: a random one kept under var/)",
+    "GRIDWARD_SECRET": "signs the device cookie (default: a random one kept under var/)",
     "PORT": "port of the web server (default 8000)",
 }
 

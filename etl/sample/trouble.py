@@ -79,7 +79,7 @@ class Truth:
 
 def day_weights() -> NDArray[np.float64]:
     """Relative number of reports of each day of the year: season and weekday."""
-    days = np.datetime64(FIRST_DAY) + np.arange(DAYS)
+    days = np.datetime64(FIRST_DAY) + np.arange(DAYS).astype("timedelta64[D]")
     month = days.astype("datetime64[M]").astype(int) % 12
     weekday = (days.astype("datetime64[D]").astype(int) + 3) % 7
     return np.asarray(_MONTHS[month] * _WEEK[weekday])

@@ -81,8 +81,8 @@ def _write_truth(folder: Path, ground: Ground, truth: Truth, minutes: NDArray[np
             "x": round(float(ground.middles[s.cells, 0].mean()), 1),
             "y": round(float(ground.middles[s.cells, 1].mean()), 1),
             "factor": s.factor,
-            "from": str(np.datetime64(FIRST_DAY) + s.start),
-            "to": str(np.datetime64(FIRST_DAY) + s.stop),
+            "from": str(np.datetime64(FIRST_DAY) + np.timedelta64(s.start, "D")),
+            "to": str(np.datetime64(FIRST_DAY) + np.timedelta64(s.stop, "D")),
             "cells": " ".join(ground.codes[s.cells]),
         }
         for i, s in enumerate(truth.hot_spots)
