@@ -69,7 +69,7 @@ def counts_json(counts: AreaCounts, before: int, whose: Rights) -> Json:
             "name": area.name,
             "n": shown(area.n, whose),
             "before": shown(area.before, whose),
-            "usual": None if area.usual is None else round(area.usual, 2),
+            "usual": None if area.usual is None or shown(area.n, whose) is None else round(area.usual, 2),
             "km2": round(area.km2, 4),
         }
         for area in counts.areas
