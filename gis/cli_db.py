@@ -96,4 +96,4 @@ def dump(ctx: click.Context, file: str) -> None:
 def restore(ctx: click.Context, file: str, replace: bool) -> None:
     """Read FILE, written by `db dump`, into the database."""
     database.restore(settings_of(ctx), Path(file).absolute(), replace=replace)
-    click.echo("Restored.")
+    click.echo("Restored. Restart web servers that run: they keep boundaries of the database before.")
