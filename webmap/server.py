@@ -91,6 +91,9 @@ class _Server(BaseApplication):
             "graceful_timeout": _GRACE_SECONDS,
             "loglevel": "warning",
             "proc_name": "gridward-web",
+            # gunicorn asks who it is when it is imported, which was before root was left
+            "user": os.geteuid(),
+            "group": os.getegid(),
             # two installations of one user would share gunicorn's default control socket
             "control_socket_disable": True,
         }
