@@ -26,6 +26,7 @@ from gis.errors import (
 __all__ = ["API_PREFIX", "STATUS", "BodyFault", "QueryFault", "install", "problem", "status_of"]
 
 API_PREFIX: Final = "/api/"
+_FOR_MONITORS: Final = ("/healthz", "/readyz", "/metrics")
 
 #: class of error -> HTTP status; the nearest ancestor of an error's class decides
 STATUS: Final[Mapping[type[GridwardError], int]] = {
@@ -114,7 +115,7 @@ def _unforeseen(app: Flask) -> Any:
 
 
 def _answer(status: int, detail: str, *, errors: Sequence[Fault] = ()) -> tuple[str, int] | Response:
-    if request.path.startswith(API_PREFIX):
+    if request.path.startswith(API_PREFIX) or request.path in _FOR_MONITORS:
         return problem(status, detail, errors=errors)
     return render_template("errors/error.html", status=status, title=_title(status), detail=detail), status
 

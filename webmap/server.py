@@ -67,8 +67,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(settings: Settings, bound: socket.socket, *, workers: int, open_to_all: bool) -> None:
     """Serve on a socket from `listen` until told to stop; does not return (gunicorn ends the process)."""
-    # The secret is read before the workers start: they may run as a user who cannot write below var/.
-    known = dataclasses.replace(settings, secret=secret_of(settings))
+    # Secret and database address are found before root is left: the other user may not read var/, and for it the
+    # private cluster would lie elsewhere.
+    known = dataclasses.replace(settings, secret=secret_of(settings), database_url=database.address(settings))
     stays = leave_root(database.server_user(settings), reads=settings.home)
     if stays:
         click.echo(stays)

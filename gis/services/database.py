@@ -8,7 +8,7 @@ from pathlib import Path
 from gis.settings import Settings
 from gis.store.cluster import Cluster, ClusterStatus
 
-__all__ = ["ClusterStatus", "down", "dump", "psql", "restore", "server_user", "status", "up"]
+__all__ = ["ClusterStatus", "address", "down", "dump", "psql", "restore", "server_user", "status", "up"]
 
 
 def up(settings: Settings) -> bool:
@@ -39,6 +39,11 @@ def dump(settings: Settings, path: Path) -> None:
 def restore(settings: Settings, path: Path, *, replace: bool) -> None:
     """Put a dump in the place of the database."""
     Cluster.of(settings).restore(path, replace=replace)
+
+
+def address(settings: Settings) -> str:
+    """Where gridward_app logs in, as an address that stays right when this process changes its user."""
+    return Cluster.of(settings).url("gridward_app")
 
 
 def server_user(settings: Settings) -> str:

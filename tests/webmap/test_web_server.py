@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,9 +14,12 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from conftest import PLACE_FILE
 
 from gis.errors import SystemFault
+from gis.services.schema import migrate
 from gis.settings import Settings
+from gis.store.cluster import Cluster
 from webmap.secret import secret_of
 from webmap.server import leave_root, listen
 
@@ -82,3 +86,40 @@ def _answer(address: str) -> object:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
+
+
+def test_the_server_leaves_root_where_it_can_and_still_reaches_its_database(tmp_path: Path) -> None:
+    """A real server on a real socket: whoever it runs as, it answers from the database."""
+    home = tmp_path / "home"
+    home.mkdir()
+    settings = Settings(home, PLACE_FILE)
+    cluster = Cluster.of(settings)
+    cluster.up()
+    migrate(settings)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-c", "from gis.cli import main; main()", "web", "run", "--port", str(port), "--workers", "1"],
+        env=os.environ | {"GRIDWARD_HOME": str(home), "GRIDWARD_CONFIG": str(PLACE_FILE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        answer = b""
+        for _ in range(100):
+            time.sleep(0.2)
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as response,
+            ):
+                answer = response.read()
+                break
+        assert b'"ok"' in answer
+    finally:
+        server.terminate()
+        said, _ = server.communicate(timeout=30)
+        cluster.down()
+        cluster.remove()
+    assert "Traceback" not in said
