@@ -3,8 +3,9 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 ARGS ?=
+SET ?= torture
 
-.PHONY: help demo test check clean
+.PHONY: help demo test check clean torture
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +24,10 @@ check: ## style and types
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check --quiet . || { echo "ruff format . puts the files in form"; exit 1; }
 	@$(PY) -m mypy
+
+torture: ## run every odd file of a folder with a manifest.csv through the command (SET=FOLDER; ARGS=--write keeps the table)
+	@sh scripts/bootstrap.sh run
+	@$(PY) scripts/torture.py $(SET) $(ARGS)
 
 clean: ## remove the virtual environment and caches; data under var/ stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build *.egg-info

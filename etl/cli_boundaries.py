@@ -1,82 +1,161 @@
-"""`gridward boundaries`: deliveries checked, staged, approved, woken, withdrawn."""
+"""`gridward boundaries`: deliveries checked, staged, compared, approved, woken, withdrawn, exported."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from etl.delivery import Checked, check_delivery
 from gis.cli import platform_of, settings_of
-from gis.errors import BadOption
-from gis.periods import parse_day
-from gis.services import boundaries as service
+from gis.errors import BadOption, DatabaseDown, DatabaseMissing
+from gis.periods import local_day, parse_day
+
+if TYPE_CHECKING:
+    from etl.delivery import Checked
+    from etl.manifest import Asked
+    from etl.read import Around
 
 __all__ = ["boundaries"]
 
+Command = Callable[..., None]
+
 _by = click.option("--by", default="command line", show_default=True, help="Who acts; kept with the release.")
-_accept = click.option(
-    "--accept", multiple=True, metavar="FINDING:REASON", help="Take warnings of this kind, with a reason."
+_json = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+_FILE_OPTIONS = (
+    click.option("--level", metavar="L", help="Level or map layer of a single file without a manifest."),
+    click.option("--layer", metavar="NAME", help="Layer within a file, or file within a folder, that holds several."),
+    click.option("--field-code", metavar="F", help="Field that holds the code."),
+    click.option("--field-name", metavar="F", help="Field that holds the name."),
+    click.option("--field-parent", metavar="F", help="Field that holds the parent's code."),
+    click.option(
+        "--crs", metavar="C", help="CRS of the file: EPSG:n, GCJ-02, BD-09, a WKT or @FILE with one, local:NAME."
+    ),
+    click.option("--encoding", metavar="E", help="Encoding of the file's texts, as GBK."),
+    click.option(
+        "--control-points", metavar="FILE", help="CSV id,x,y,e,n: fit the survey's local system on these points."
+    ),
+    click.option("--repair", is_flag=True, help="Mend invalid polygons where both ways to read them agree."),
+    click.option("--swap-axes", is_flag=True, help="The file gives north before east."),
+    click.option("--snap", type=float, metavar="METRES", help="Close slivers and slits up to this width."),
+    click.option(
+        "--accept", multiple=True, metavar="FINDING:REASON", help="Take warnings of this kind, with a reason."
+    ),
 )
+_FACT_OPTIONS = (
+    click.option("--scope", type=click.Choice(["full", "partial"]), default="full", help="Whether absent areas end."),
+    click.option("--title", metavar="T", help="What the delivery is (a single file: its name)."),
+    click.option("--document", metavar="NO", help="Document number of a single file."),
+    click.option("--source", metavar="S", help="Who made a single file."),
+    click.option("--line-accuracy", type=float, metavar="M", help="How well the lines of a single file are surveyed."),
+)
+
+
+def _file_options(command: Command) -> Command:
+    for option in reversed(_FILE_OPTIONS + _FACT_OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.group()
 def boundaries() -> None:
-    """Boundary releases: check, stage, approve, activate, withdraw, list."""
+    """Boundary releases: check, stage, compare, approve, activate, withdraw, export."""
 
 
 def _accepted(pairs: tuple[str, ...]) -> dict[str, str]:
+    return _pairs(pairs, ":", "--accept", "FINDING:REASON, for example prefix:'codes follow next year'")
+
+
+def _pairs(texts: tuple[str, ...], mark: str, option: str, wanted: str) -> dict[str, str]:
     out: dict[str, str] = {}
-    for pair in pairs:
-        kind, colon, reason = pair.partition(":")
-        if not colon or not kind.strip() or not reason.strip():
-            raise BadOption(
-                f"--accept is {pair!r}; wanted FINDING:REASON, for example prefix:'codes follow next year'."
-            )
-        out[kind.strip()] = reason.strip()
+    for text in texts:
+        key, found, value = text.partition(mark)
+        if not found or not key.strip() or not value.strip():
+            raise BadOption(f"{option} is {text!r}; wanted {wanted}.")
+        out[key.strip()] = value.strip()
     return out
 
 
-def _check(ctx: click.Context, path: str, valid_from: str | None, *, quiet: bool) -> Checked:
-    folder = Path(path)
-    if not folder.is_dir():
-        raise BadOption(f"PATH is {path!r}, which is no folder; give a delivery folder with its manifest.toml.")
-    day = parse_day(valid_from, name="--valid-from") if valid_from else None
+def _asked(options: Mapping[str, Any]) -> Asked:
+    from etl.manifest import Asked
+
+    names = {"code": "field_code", "name": "field_name", "parent": "field_parent"}
+    facts = {k: options[k] for k in ("title", "document", "source") if options[k]}
+    if options["line_accuracy"] is not None:
+        facts["line_accuracy_m"] = options["line_accuracy"]
+    snap = options["snap"]
+    if snap is not None and not 0 < snap <= 100:
+        raise BadOption(f"--snap is {snap}; wanted metres above 0 and at most 100.")
+    crs = options["crs"]
+    if crs and crs.startswith("@"):
+        crs = Path(crs[1:]).read_text(encoding="utf-8") if Path(crs[1:]).is_file() else crs
+    return Asked(
+        level=options["level"],
+        layer=options["layer"],
+        fields={meaning: options[name] for meaning, name in names.items() if options[name]},
+        crs=crs,
+        encoding=options["encoding"],
+        scope=options["scope"],
+        swap_axes=options["swap_axes"],
+        repair=options["repair"],
+        snap_m=snap,
+        control_points=options["control_points"],
+        facts=facts,
+    )
+
+
+def _around(ctx: click.Context, source: str | None) -> Around:
+    """What is in force, to hold the files against; nothing where no database is up: a check needs none."""
+    from etl.fields import Known
+    from etl.read import Around
+    from gis.services.in_force import in_force
+
+    settings = settings_of(ctx)
+    try:
+        p = platform_of(ctx)
+        found = in_force(p, local_day(datetime.now(UTC), p.place.timezone), source=source)
+    except (DatabaseDown, DatabaseMissing):
+        return Around(local_systems=settings.local_systems)
+    known = {level: Known(names) for level, names in found.names.items()}
+    return Around(known, found.outline, found.fields, settings.local_systems)
+
+
+def _check(ctx: click.Context, path: str, options: Mapping[str, Any]) -> Checked:
+    from etl.delivery import check_delivery
+
+    quiet = options["as_json"]
 
     def say(step: str) -> None:
         if not quiet:
             click.echo(f"  reading {step}", err=True)
 
-    return check_delivery(folder, settings_of(ctx).place, valid_from=day, on_step=say)
+    asked = _asked(options)
+    around = _around(ctx, options["source"])
+    return check_delivery(Path(path), settings_of(ctx).place, asked=asked, around=around, on_step=say)
 
 
 @boundaries.command()
 @click.argument("path")
-@_accept
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@_file_options
+@click.option("-o", "--output", metavar="FILE", help="Also write the findings as a GeoPackage for QGIS.")
+@_json
 @click.pass_context
-def check(ctx: click.Context, path: str, accept: tuple[str, ...], as_json: bool) -> None:
-    """Check a delivery folder and print every finding; never writes. Exit 1 when something blocks it."""
-    accepted = _accepted(accept)
-    checked = _check(ctx, path, None, quiet=as_json)
+def check(ctx: click.Context, /, path: str, output: str | None, **options: Any) -> None:
+    """Check a delivery or one file and print every finding; never writes. Exit 1 when something blocks it."""
+    from etl import report
+
+    accepted = _accepted(options["accept"])
+    checked = _check(ctx, path, options)
     blocking = checked.blocking(accepted)
-    if as_json:
-        rows = [
-            {name: getattr(f, name) for name in ("kind", "severity", "level", "code", "text")} for f in checked.findings
-        ]
-        for row, f in zip(rows, checked.findings, strict=True):
-            row |= {"x": f.x if f.x == f.x else None, "y": f.y if f.y == f.y else None}
-        click.echo(json.dumps({"ok": not blocking, "findings": rows}, ensure_ascii=False))
+    if output:
+        report.write_findings(checked, Path(output), settings_of(ctx).place)
+    if options["as_json"]:
+        click.echo(json.dumps(report.as_json(checked, blocking), ensure_ascii=False))
     else:
-        for layer in checked.delivery.layers:
-            click.echo(f"{layer.level}: {len(layer)} areas")
-        click.echo(f"map features: {len(checked.delivery.features)}")
-        for f in checked.findings:
-            where = f" at {f.x:.1f}, {f.y:.1f}" if f.x == f.x else ""
-            click.echo(f"{f.severity.upper()} {f.kind} ({f.level}): {f.text}{where}")
-        click.echo(f"{len(checked.findings)} finding(s), {len(blocking)} of them block the delivery.")
+        report.show(checked, blocking, accepted)
     if blocking:
         ctx.exit(1)
 
@@ -84,30 +163,109 @@ def check(ctx: click.Context, path: str, accept: tuple[str, ...], as_json: bool)
 @boundaries.command()
 @click.argument("path")
 @click.option("--valid-from", metavar="DATE", help="First day it is in force (default: what the manifest says).")
-@_accept
+@_file_options
+@click.option(
+    "--tolerance", type=float, metavar="M", help="Lines this close are the same (default: the line accuracy)."
+)
+@click.option("--missing", type=int, metavar="N", help="Confirm that N areas of full layers are really gone.")
 @_by
-@click.option("--json", "as_json", is_flag=True)
+@_json
 @click.pass_context
 def stage(
-    ctx: click.Context, path: str, valid_from: str | None, accept: tuple[str, ...], by: str, as_json: bool
+    ctx: click.Context,
+    /,
+    path: str,
+    valid_from: str | None,
+    tolerance: float | None,
+    missing: int | None,
+    by: str,
+    **options: Any,
 ) -> None:
-    """Store a checked delivery asleep and say how it differs from what is in force."""
-    accepted = _accepted(accept)
-    delivery = _check(ctx, path, valid_from, quiet=as_json).require_clean(accepted)
-    staged = service.stage(platform_of(ctx), delivery, by=by, now=datetime.now(UTC))
-    if as_json:
-        diff = [
-            {name: getattr(d, name) for name in ("level", "same", "changed", "added", "removed")} for d in staged.diff
-        ]
-        click.echo(json.dumps({"release": staged.release_id, "new": staged.new, "diff": diff}))
+    """Store a checked delivery asleep; say how it differs from what is in force, and what waking it would do."""
+    from etl import report
+    from gis.services import boundaries as service
+
+    accepted = _accepted(options["accept"])
+    day = parse_day(valid_from, name="--valid-from") if valid_from else None
+    delivery = _check(ctx, path, options).require_clean(accepted, valid_from=day)
+    p = platform_of(ctx)
+    staged = service.stage(p, delivery, by=by, now=datetime.now(UTC), tolerance=tolerance, missing=missing)
+    effect = service.impact(p, staged.release_id).as_json()
+    if options["as_json"]:
+        answer = {"release": staged.release_id, "new": staged.new, "diff": report.counts(staged.diff), "impact": effect}
+        click.echo(json.dumps(answer, ensure_ascii=False))
         return
     if not staged.new:
         click.echo(f"This delivery is release {staged.release_id} already.")
         return
     click.echo(f"Release {staged.release_id} is staged, valid from {delivery.valid_from}.")
-    for d in staged.diff:
-        click.echo(f"  {d.level}: {d.same} same, {d.changed} changed, {d.added} added, {d.removed} removed")
-    click.echo(f"Next: gridward boundaries approve {staged.release_id}")
+    report.show_diff({"levels": staged.diff}, short=True)
+    report.show_impact(effect)
+    click.echo(f"Next: another person looks and approves: gridward boundaries approve {staged.release_id} --by NAME")
+
+
+@boundaries.command()
+@click.argument("release", type=int)
+@click.option("--same", multiple=True, metavar="LEVEL:OLD=NEW", help="Correct the lineage: these are the same area.")
+@click.option("--reason", help="Why the lineage is corrected; kept with the release.")
+@_by
+@_json
+@click.pass_context
+def diff(ctx: click.Context, release: int, same: tuple[str, ...], reason: str | None, by: str, as_json: bool) -> None:
+    """What a release changes: areas the same, moved, renamed, re-coded, split, merged, with m² and lineage."""
+    from etl import report
+    from gis.services import boundaries as service
+
+    p = platform_of(ctx)
+    if same:
+        if not reason or not reason.strip():
+            raise BadOption("--same needs --reason: say why the lineage is corrected.")
+        pairs = [(level, *_one_pair(text)) for level, text in _levels(same)]
+        found = service.correct(p, release, pairs, by=by, reason=reason, now=datetime.now(UTC))
+    else:
+        found = service.diff(p, release)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    report.show_diff(found, short=False)
+
+
+def _levels(same: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(level, pair) for text in same for level, pair in _pairs((text,), ":", "--same", "LEVEL:OLD=NEW").items()]
+
+
+def _one_pair(text: str) -> tuple[str, str]:
+    return next(iter(_pairs((text,), "=", "--same", "LEVEL:OLD=NEW").items()))
+
+
+@boundaries.command()
+@click.argument("release", type=int)
+@click.option("--successor", multiple=True, metavar="OLD=NEW", help="Which area takes the place of one that ends.")
+@_json
+@click.pass_context
+def impact(ctx: click.Context, release: int, successor: tuple[str, ...], as_json: bool) -> None:
+    """What waking a release would change: from unit to unit for open cases and parts, rules that name ending areas."""
+    from etl import report
+    from gis.services import boundaries as service
+
+    chosen = _pairs(successor, "=", "--successor", "OLD=NEW")
+    found = service.impact(platform_of(ctx), release, successors=chosen)
+    if as_json:
+        click.echo(json.dumps(found.as_json(), ensure_ascii=False))
+        return
+    report.show_impact(found.as_json())
+
+
+@boundaries.command()
+@click.argument("release", type=int)
+@_by
+@click.pass_context
+def renew(ctx: click.Context, release: int, by: str) -> None:
+    """Compare a lapsed release anew with what is in force by now; it becomes a new release."""
+    from gis.services import boundaries as service
+
+    staged = service.renew(platform_of(ctx), release, by=by, now=datetime.now(UTC))
+    click.echo(f"Release {release} is withdrawn; its delivery is release {staged.release_id} now.")
 
 
 @boundaries.command()
@@ -115,19 +273,61 @@ def stage(
 @_by
 @click.pass_context
 def approve(ctx: click.Context, release: int, by: str) -> None:
-    """Vouch for a staged release."""
+    """Vouch for a staged release; who staged it cannot."""
+    from gis.services import boundaries as service
+
     service.approve(platform_of(ctx), release, by=by, now=datetime.now(UTC))
+    if by == service.UNNAMED:
+        click.echo("Nobody was named: give --by NAME, so that it is known who vouched.", err=True)
     click.echo(f"Release {release} is approved. Next: gridward boundaries activate {release}")
 
 
 @boundaries.command()
 @click.argument("release", type=int)
+@click.option("--successor", multiple=True, metavar="OLD=NEW", help="Which area takes the place of one that ends.")
+@click.option(
+    "--open-cases",
+    type=click.Choice(["default", "keep", "move", "ask"]),
+    default="default",
+    show_default=True,
+    help="What becomes of open cases with another unit; default: those not yet sent out move, the others keep theirs.",
+)
+@click.option("--no-dump", is_flag=True, help="Do not write a dump of the database first.")
 @_by
 @click.pass_context
-def activate(ctx: click.Context, release: int, by: str) -> None:
+def activate(
+    ctx: click.Context, release: int, successor: tuple[str, ...], open_cases: str, no_dump: bool, by: str
+) -> None:
     """Wake an approved release: from its first day on every answer is given by it."""
-    service.activate(platform_of(ctx), release, by=by, now=datetime.now(UTC))
+    from gis.services import boundaries as service
+
+    chosen = _pairs(successor, "=", "--successor", "OLD=NEW")
+    now = datetime.now(UTC)
+    if not no_dump:
+        _dump(ctx, release, now)
+    counts = service.activate(platform_of(ctx), release, by=by, now=now, policy=open_cases, successors=chosen)
     click.echo(f"Release {release} is active.")
+    if counts:
+        click.echo(
+            f"Open cases: {counts['moved']} moved, {counts['kept']} kept with a notice, {counts['asked']} to ask."
+        )
+    else:
+        click.echo("Its first day is still to come; open cases are decided on that day.")
+
+
+def _dump(ctx: click.Context, release: int, now: datetime) -> None:
+    """A way back beside the withdrawal: the whole database, before anything is changed."""
+    from gis.services import database
+
+    settings = settings_of(ctx)
+    if settings.database_url:
+        click.echo("The database is your own: it was not dumped.", err=True)
+        return
+    folder = settings.var / "dumps"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"before-release-{release}-{now:%Y%m%dT%H%M%S}.dump"
+    database.dump(settings, path)
+    click.echo(f"The database was dumped to {path}.")
 
 
 @boundaries.command()
@@ -137,17 +337,54 @@ def activate(ctx: click.Context, release: int, by: str) -> None:
 @click.pass_context
 def withdraw(ctx: click.Context, release: int, reason: str, by: str) -> None:
     """Send a release back to sleep: every answer is again the one before it woke."""
+    from gis.services import boundaries as service
+
     if not reason.strip():
         raise BadOption("--reason is empty; say why the release is withdrawn.")
-    service.withdraw(platform_of(ctx), release, by=by, reason=reason, now=datetime.now(UTC))
+    left = service.withdraw(platform_of(ctx), release, by=by, reason=reason, now=datetime.now(UTC))
     click.echo(f"Release {release} is withdrawn.")
+    if left:
+        click.echo(
+            f"{len(left)} case(s) were decided on it or have moved on since; look at them: {', '.join(left[:20])}"
+        )
+
+
+@boundaries.command()
+@click.pass_context
+def due(ctx: click.Context) -> None:
+    """Decide open cases anew for active releases whose first day has come; a running web server does it by itself."""
+    from gis.services import boundaries as service
+
+    done = service.wake_due(platform_of(ctx), now=datetime.now(UTC))
+    click.echo(f"Releases: {', '.join(map(str, done))}." if done else "Nothing is due.")
+
+
+@boundaries.command()
+@click.option("--level", required=True, metavar="L", help="Level to export.")
+@click.option("--at", metavar="DATE", help="As of this day (default: today).")
+@click.option("--as-known", metavar="DATE", help="As it was known at the end of this day (default: now).")
+@click.option("-o", "--output", required=True, metavar="FILE", help="gpkg, geojson, shp or fgb, by its ending.")
+@click.pass_context
+def export(ctx: click.Context, level: str, at: str | None, as_known: str | None, output: str) -> None:
+    """Write the areas of a level as of any day to a file."""
+    from etl import report
+    from gis.services.in_force import areas_on
+
+    p = platform_of(ctx)
+    day = parse_day(at, name="--at") if at else local_day(datetime.now(UTC), p.place.timezone)
+    known: date | None = parse_day(as_known, name="--as-known") if as_known else None
+    areas = areas_on(p, level, day, as_known=known)
+    n = report.write_areas(areas, Path(output), p.place.crs)
+    click.echo(f"{n} areas of {level} as of {day} (release {areas.release_id}) are in {output}.")
 
 
 @boundaries.command("list")
-@click.option("--json", "as_json", is_flag=True)
+@_json
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
     """Every release with its state, oldest first."""
+    from gis.services import boundaries as service
+
     found = service.releases(platform_of(ctx))
     if as_json:
         click.echo(json.dumps({"releases": found}, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""`gridward units|categories|rules|parts load FILE`: the registers."""
+"""`gridward units|categories|rules load FILE`: the registers; `gridward parts` has a file of its own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from etl.registers import COLUMNS, read_parts, read_register
-from gis.cli import platform_of, settings_of
+from etl.cli_parts import parts
+from etl.registers import COLUMNS, read_register
+from gis.cli import platform_of
 from gis.errors import BadOption
 from gis.services import registers as service
 
@@ -85,24 +86,3 @@ def load_rules(ctx: click.Context, file: str | None, template: bool) -> None:
         _print_template("rules")
         return
     _say("rules", service.load(platform_of(ctx), "rules", read_register(_wanted(file), "rules")))
-
-
-@click.group()
-def parts() -> None:
-    """Parts: manhole covers, lamps, trees, bins with owner and maintenance unit."""
-
-
-@parts.command("load")
-@click.argument("file", required=False)
-@click.option("--x", default="lon", show_default=True, help="Column of the east coordinate or longitude.")
-@click.option("--y", default="lat", show_default=True, help="Column of the north coordinate or latitude.")
-@click.option("--crs", default="EPSG:4326", show_default=True, help="EPSG:n, GCJ-02 or BD-09.")
-@_template
-@click.pass_context
-def load_parts(ctx: click.Context, file: str | None, x: str, y: str, crs: str, template: bool) -> None:
-    """Load parts from a CSV."""
-    if template:
-        _print_template("parts", ("initial_date", x, y))
-        return
-    frame = read_parts(_wanted(file), settings_of(ctx).place, x=x, y=y, crs=crs)
-    _say("parts", service.load(platform_of(ctx), "parts", frame))

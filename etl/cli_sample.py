@@ -10,16 +10,19 @@ from time import monotonic
 
 import click
 
+from etl.cli_parts import load_file as load_parts_file
 from etl.cli_reports import NAMESPACE, load_file
 from etl.delivery import check_delivery
 from etl.manifest import read_manifest
-from etl.registers import read_parts, read_register
+from etl.part_tables import PartsFile
+from etl.registers import read_register
 from etl.reports import Columns, ReportFile
 from etl.sample import write_boundaries, write_year
 from gis.cli import platform_of, settings_of
 from gis.errors import BadOption
 from gis.services import boundaries as boundary_service
 from gis.services import casework
+from gis.services import parts as parts_service
 from gis.services import registers as register_service
 from gis.services.platform import Platform
 
@@ -39,6 +42,7 @@ _COLUMNS = Columns(
 )
 _FILES = (("reports.csv", "EPSG:4326"), ("reports-gcj02.csv", "GCJ-02"))
 _BY = "gridward sample"
+_APPROVER = "gridward sample approver"  #: who staged a release cannot approve it, the sample neither
 
 
 @click.group()
@@ -113,14 +117,16 @@ def _load_boundaries(p: Platform) -> None:
     awake = {row["document"] for row in boundary_service.releases(p) if row["status"] == "active"}
     for delivery_folder in sorted(path.parent for path in folder.glob("*/manifest.toml")):
         # By document, not by content: a newer checkout's sample does not disturb the one that is loaded.
-        if read_manifest(delivery_folder, p.place).facts.document in awake:
+        files = {path.name: path for path in delivery_folder.iterdir()}
+        facts = read_manifest(files, p.place).facts
+        if facts is not None and facts.document in awake:
             continue
-        checked = check_delivery(delivery_folder, p.place, valid_from=None)
+        checked = check_delivery(delivery_folder, p.place)
         now = datetime.now(UTC)
         staged = boundary_service.stage(p, checked.require_clean({}), by=_BY, now=now)
         step = {row["id"]: row["status"] for row in boundary_service.releases(p)}[staged.release_id]
         if step == "staged":
-            boundary_service.approve(p, staged.release_id, by=_BY, now=now)
+            boundary_service.approve(p, staged.release_id, by=_APPROVER, now=now)
         boundary_service.activate(p, staged.release_id, by=_BY, now=datetime.now(UTC))
 
 
@@ -134,12 +140,20 @@ def _load_registers(p: Platform) -> None:
 
 
 def _load_parts(p: Platform, folder: Path) -> None:
-    register_service.load(p, "parts", read_parts(folder / "parts.csv", p.place, x="lon", y="lat", crs="EPSG:4326"))
+    path = folder / "parts.csv"
+    # As with boundaries: parts of an older checkout's sample are left alone, though a newer one would say more of them.
+    if not parts_service.is_stored(p, _last_key(path)):
+        load_parts_file(p, PartsFile(str(path))).require_clean(path.name)
 
 
 def _loaded(p: Platform, path: Path) -> bool:
     """True when the last report of a file is stored: a file is stored as a whole or not at all."""
+    return casework.is_known(p, NAMESPACE, _last_key(path))
+
+
+def _last_key(path: Path) -> str:
+    """The first column of a CSV's last row."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 4096))
         last = file.read().decode("utf-8", errors="replace").rstrip("\n").rpartition("\n")[2]
-    return casework.is_known(p, NAMESPACE, last.partition(",")[0].strip('"'))
+    return last.partition(",")[0].strip('"')

@@ -1,32 +1,39 @@
-"""A delivery folder, read and checked: what `boundaries check` reports and `boundaries stage` stores."""
+"""A delivery, opened in the sandbox, read and checked: what `boundaries check` reports and `stage` stores."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import shapely
-from numpy.typing import NDArray
 
-from etl.manifest import FEATURE_LAYERS, read_manifest
-from etl.read import RawLayer, read_layer
-from etl.validate import Finding, check_layers
+from etl.findings import Finding
+from etl.manifest import FEATURE_LAYERS, Asked, LayerEntry, Manifest, manifest_of_file, read_manifest
+from etl.read import Around, RawLayer, folder_of, read_layer, source_named
+from etl.sandbox import Workroom
+from etl.validate import Wanted, check_layers
 from gis.areas import DeliveredLayer, Delivery, Feature
-from gis.errors import DeliveryFault
+from gis.errors import BadOption, DeliveryFault, FileFault
 from gis.place import Place
 
 __all__ = ["Checked", "check_delivery"]
+
+Step = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A delivery with everything found about it."""
 
-    delivery: Delivery
+    manifest: Manifest
+    layers: tuple[DeliveredLayer, ...]
+    features: tuple[Feature, ...]
     findings: tuple[Finding, ...]
+    raw: tuple[RawLayer, ...]
 
     def blocking(self, accepted: Mapping[str, str]) -> list[Finding]:
         """Errors, and warnings of kinds that nobody accepted with a reason."""
@@ -34,8 +41,8 @@ class Checked:
             f for f in self.findings if f.severity == "error" or (f.severity == "warning" and f.kind not in accepted)
         ]
 
-    def require_clean(self, accepted: Mapping[str, str]) -> Delivery:
-        """The delivery, with the accepted findings kept in it; raises DeliveryFault with every blocking one."""
+    def require_clean(self, accepted: Mapping[str, str], *, valid_from: date | None = None) -> Delivery:
+        """The delivery, with the accepted findings kept in it; raises DeliveryFault with everything that blocks it."""
         blocking = self.blocking(accepted)
         if blocking:
             lines = "\n".join(f"  {f.severity} {f.kind} ({f.level}): {f.text}" for f in blocking)
@@ -43,55 +50,179 @@ class Checked:
                 f"The delivery has {len(blocking)} finding(s) that block it:\n{lines}\n"
                 "Errors must be corrected by who made the files; a warning can be taken with --accept FINDING:REASON."
             )
-        d = self.delivery
-        return Delivery(d.facts, d.valid_from, d.layers, d.features, d.hash, tuple(sorted(accepted.items())))
+        facts, day = self.manifest.facts, valid_from or self.manifest.valid_from
+        if facts is None:
+            raise DeliveryFault(
+                "The delivery does not say what it is: "
+                + " ".join(self.manifest.missing)
+                + " Give --document, --source and --line-accuracy, or a manifest.toml."
+            )
+        if day is None:
+            raise DeliveryFault(
+                "The delivery does not say from which day it is valid; "
+                "give --valid-from YYYY-MM-DD or release.valid_from."
+            )
+        return Delivery(
+            facts,
+            day,
+            self.layers,
+            self.features,
+            self.manifest.hash,
+            accepted=tuple(sorted(accepted.items())),
+            findings=json.dumps([_kept(f) for f in self.findings], ensure_ascii=False),
+            fields=json.dumps({r.entry.level: dict(r.fields) for r in self.raw}, ensure_ascii=False),
+        )
+
+
+def _kept(f: Finding) -> dict[str, Any]:
+    where = {"x": f.x, "y": f.y} if f.x == f.x else {}
+    return {"kind": f.kind, "severity": f.severity, "level": f.level, "code": f.code, "text": f.text, **where}
 
 
 def check_delivery(
-    folder: Path, place: Place, *, valid_from: date | None, on_step: Callable[[str], None] = lambda _: None
+    path: Path,
+    place: Place,
+    *,
+    asked: Asked | None = None,
+    around: Around | None = None,
+    on_step: Step = lambda _: None,
 ) -> Checked:
-    """Read every layer of a delivery folder and check it; never writes. Raises FileFault for what cannot be read."""
-    on_step("manifest")
-    manifest = read_manifest(folder, place)
-    raw: list[RawLayer] = []
-    for entry in manifest.layers:
-        on_step(entry.file.name)
-        raw.append(read_layer(entry, place.crs))
+    """Open a delivery (folder, zip or file) in the sandbox and check it; never writes outside the work folder.
+
+    Raises FileFault for what cannot be read at all, BadOption for what must be said first.
+    """
+    asked, around = asked or Asked(), around or Around()
+    with Workroom() as room:
+        on_step("unpack")
+        room.take(str(path))
+        found = room.unpack()
+        if found["refused_all"]:
+            raise FileFault(found["refused_all"])
+        manifest, pairs = _entries(room, found, place, asked, path.name)
+        raw = _read(room, pairs, place, asked, around, on_step)
+    notes = [Finding("unopened", "note", "", "", text) for text in found["notes"]]
+    on_step("topology")
+    layers, features, findings = _assembled(raw, place, manifest, asked, around)
+    return Checked(manifest, layers, features, (*notes, *findings), tuple(raw))
+
+
+Pair = tuple[LayerEntry, Mapping[str, Any]]
+
+
+def _entries(
+    room: Workroom, found: Mapping[str, Any], place: Place, asked: Asked, name: str
+) -> tuple[Manifest, list[Pair]]:
+    """The manifest and, for each of its layers, the source that holds it."""
+    files = {inner: room.folder / path for inner, path in found["files"].items()}
+    if found["manifest"] is not None:
+        at = next(inner for inner, path in files.items() if path == room.folder / found["manifest"])
+        folder = folder_of(at)
+        own = {inner[len(folder) :]: path for inner, path in files.items() if inner.startswith(folder)}
+        manifest = read_manifest(own, place)
+        chosen = [(entry, source_named(entry.file, found["sources"], folder)) for entry in manifest.layers]
+        absent = [entry.file for entry, source in chosen if source is None]
+        if absent:
+            raise FileFault(f"{', '.join(absent)}: {' '.join(found['refused']) or 'no layer that can be opened.'}")
+        return manifest, [(entry, source) for entry, source in chosen if source is not None]
+    source = _only_source(found, asked, name)
+    manifest = manifest_of_file(source["name"], files, place, asked)
+    return manifest, [(manifest.layers[0], source)]
+
+
+def _only_source(found: Mapping[str, Any], asked: Asked, name: str) -> Mapping[str, Any]:
+    sources = found["sources"]
+    named = [s for s in sources if asked.layer and Path(s["name"]).stem.casefold() == asked.layer.casefold()]
+    if len(sources) > 1 and len(named) == 1:
+        return dict(named[0])
+    if len(sources) > 1:
+        raise BadOption(
+            f"{name} holds {len(sources)} layers: {', '.join(Path(s['name']).stem for s in sources)}; "
+            "choose one with --layer NAME, or deliver them with a manifest.toml as one release."
+        )
+    if not sources:
+        raise FileFault(
+            " ".join(found["refused"])
+            or f"{name} holds no manifest.toml and no layer that can be opened; a delivery is a folder with a manifest "
+            "(docs/formats.md shows it) or one layer: shapefile, File Geodatabase, GeoPackage, GeoJSON, KML, GML or "
+            "FlatGeobuf."
+        )
+    return dict(sources[0])
+
+
+def _read(
+    room: Workroom, pairs: Sequence[Pair], place: Place, asked: Asked, around: Around, on_step: Step
+) -> list[RawLayer]:
+    """Read the layers, one child for each driver. Every file that cannot be read is named, not only the first."""
+    raw: dict[int, RawLayer] = {}
+    faults: list[str] = []
+    for driver in sorted({str(source["driver"]) for _, source in pairs}):
+        mine = [(n, entry, source) for n, (entry, source) in enumerate(pairs) if source["driver"] == driver]
+        on_step(", ".join(entry.file for _, entry, _ in mine))
+        wanted = [
+            {"n": n, "driver": driver, "path": s["path"], "layer": _layer_name(e, s), "encoding": e.encoding or None}
+            for n, e, s in mine
+        ]
+        for (n, entry, source), read in zip(mine, room.read(driver, wanted)["sources"], strict=True):
+            try:
+                raw[n] = read_layer(entry, source, _one_layer(entry, read), place, asked, around)
+            except (FileFault, BadOption) as fault:
+                faults.append(str(fault))
+    if faults:
+        raise FileFault(" ".join(faults))
+    return [raw[n] for n in sorted(raw)]
+
+
+def _layer_name(entry: LayerEntry, source: Mapping[str, Any]) -> str | None:
+    """The layer within a source; a shapefile has only one, whose name the work folder gave it."""
+    return None if source["driver"] in ("ESRI Shapefile", "GeoJSON", "FlatGeobuf") else entry.layer
+
+
+def _one_layer(entry: LayerEntry, read: Mapping[str, Any]) -> Mapping[str, Any]:
+    if read["fault"]:
+        raise FileFault(f"{entry.file} cannot be read: {read['fault'].rstrip('.')}. It is damaged or cut off.")
+    listed = ", ".join(f"{name} ({kind or 'no geometry'})" for name, kind in read["listed"]) or "none"
+    polygons = [r for r in read["layers"] if "olygon" in r["geometry_type"] or r["geometry_type"] == "Unknown"]
+    layers = read["layers"] if len(read["layers"]) == 1 or entry.level in FEATURE_LAYERS else polygons or read["layers"]
+    if not layers:
+        raise FileFault(f"{entry.file} has no layer {entry.layer!r}; it has {listed}. Name one with --layer.")
+    if len(layers) > 1:
+        raise BadOption(f"{entry.file} holds several layers: {listed}. Choose one with --layer NAME.")
+    if not layers[0]["rows"]:
+        raise FileFault(f"{entry.file} ({layers[0]['layer']}) has 0 records; nothing is stored.")
+    return dict(layers[0])
+
+
+def _assembled(
+    raw: Sequence[RawLayer], place: Place, manifest: Manifest, asked: Asked, around: Around
+) -> tuple[tuple[DeliveredLayer, ...], tuple[Feature, ...], list[Finding]]:
     by_level = {layer.entry.level: layer for layer in raw}
     no_children = {code for layer in raw for code in layer.entry.no_children}
+    findings = [f for layer in raw for f in layer.findings]
     layers: list[DeliveredLayer] = []
-    findings: list[Finding] = []
     for level in reversed(place.level_names):  # finest first: a parent must know whether it has children
-        if level in by_level:
-            layer, rejected = _layer(by_level[level], place, no_children, layers)
-            layers.insert(0, layer)
-            findings += rejected
-    on_step("topology")
-    findings += check_layers(layers, place)
+        if level in by_level and by_level[level].crs and "code" in by_level[level].fields:
+            layers.insert(0, _layer(by_level[level], place, no_children, layers))
+    accuracy = manifest.facts.line_accuracy_m if manifest.facts else 0.5
+    wanted = Wanted(accuracy, asked.repair, asked.snap_m, around.known)
+    checked, said = check_layers(layers, place, wanted)
     features = [f for layer in raw if layer.entry.level in FEATURE_LAYERS for f in _features(layer)]
-    day = valid_from or manifest.valid_from
-    if day is None:
-        raise DeliveryFault(
-            "The delivery does not say from which day it is valid; give --valid-from YYYY-MM-DD or release.valid_from."
-        )
-    return Checked(Delivery(manifest.facts, day, tuple(layers), tuple(features), manifest.hash), tuple(findings))
+    return tuple(checked), tuple(features), findings + said
 
 
-def _layer(
-    raw: RawLayer, place: Place, no_children: set[str], finer: Sequence[DeliveredLayer]
-) -> tuple[DeliveredLayer, list[Finding]]:
-    level = raw.entry.level
-    multi, findings = _multipolygons(raw)
-    good = np.array([g is not None for g in multi], dtype=bool)
+def _layer(raw: RawLayer, place: Place, no_children: set[str], finer: Sequence[DeliveredLayer]) -> DeliveredLayer:
+    level = place.level(raw.entry.level)
+    good = np.array([g is not None for g in raw.geometry], dtype=bool)
     codes, parents = raw.text("code")[good], raw.text("parent")[good]
-    finest = level == place.level_names[-1]
-    with_children = set(finer[0].parents) if finer and finer[0].level == _below(place, level) else set()
-    childless = [_childless(place, level, code, no_children) for code in codes]
+    if "parent" not in raw.fields and level.prefix:
+        parents = np.array([code[: level.prefix] for code in codes], dtype=object)
+    finest = level.name == place.level_names[-1]
+    with_children = set(finer[0].parents) if finer and finer[0].level == _below(place, level.name) else set()
+    childless = [_childless(level.prefix, code, no_children) for code in codes]
     has_children = np.array(
         [not finest and (code in with_children or not free) for code, free in zip(codes, childless, strict=True)]
     )
-    layer = DeliveredLayer(
-        level=level,
+    return DeliveredLayer(
+        level=level.name,
         scope=raw.entry.scope,
         codes=codes,
         names=raw.text("name")[good],
@@ -99,9 +230,9 @@ def _layer(
         parents=parents,
         residents=raw.number("residents")[good],
         has_children=has_children,
-        geometry=multi[good],
+        geometry=raw.geometry[good],
+        rows=np.flatnonzero(good) + 1,
     )
-    return layer, findings
 
 
 def _below(place: Place, level: str) -> str | None:
@@ -110,23 +241,9 @@ def _below(place: Place, level: str) -> str | None:
     return names[at] if at < len(names) else None
 
 
-def _childless(place: Place, level: str, code: str, no_children: set[str]) -> bool:
+def _childless(prefix: int, code: str, no_children: set[str]) -> bool:
     """True for an area that is declared to have no children, or lies below one (its code begins with the other's)."""
-    return any(code == other or (place.level(level).prefix and code.startswith(other)) for other in no_children)
-
-
-def _multipolygons(raw: RawLayer) -> tuple[NDArray[np.object_], list[Finding]]:
-    """Polygons and multipolygons as multipolygons; rows without a polygon are findings by number and become None."""
-    out = np.full(len(raw), None, dtype=object)
-    findings: list[Finding] = []
-    for i, geometry in enumerate(raw.geometry):
-        kind = None if geometry is None or geometry.is_empty else geometry.geom_type
-        if kind not in ("Polygon", "MultiPolygon") or not np.isfinite(shapely.get_coordinates(geometry)).all():
-            text = f"row {i + 1} of {raw.entry.file.name} holds {kind or 'no geometry'}; wanted a finite polygon."
-            findings.append(Finding("geometry", "error", raw.entry.level, str(raw.text("code")[i]), text))
-            continue
-        out[i] = shapely.multipolygons([geometry]) if kind == "Polygon" else geometry
-    return out, findings
+    return any(code == other or (prefix and code.startswith(other)) for other in no_children)
 
 
 def _features(raw: RawLayer) -> list[Feature]:

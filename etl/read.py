@@ -1,95 +1,259 @@
-"""Reading a layer's file into columns: geometries in the working CRS, texts decoded, nothing decided."""
+"""From what the sandbox read to columns: texts decoded, fields found, geometries in the working CRS, evidence said."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataSourceError
 
-from etl.manifest import LayerEntry
-from gis.crs import same_crs, to_working
+from etl.encodings import decode, judge
+from etl.fields import Known, find_fields, texts_of
+from etl.findings import Finding
+from etl.geography import Where, placed
+from etl.manifest import FEATURE_LAYERS, Asked, LayerEntry
 from gis.errors import FileFault
+from gis.place import Place
 
-__all__ = ["RawLayer", "read_layer"]
+__all__ = ["Around", "RawLayer", "read_layer"]
 
-#: the content decides the driver: the first bytes of a .shp file
-_SHP_MAGIC: Final = b"\x00\x00\x27\x0a"
+Column = NDArray[np.object_]
+_WKB: Final = "__wkb__"
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a layer is read against: what is in force today; all empty where nothing is, or no database is up."""
+
+    known: Mapping[str, Known] = field(default_factory=dict)  #: by level
+    outline: Any = None  #: of everything in force, working CRS
+    mappings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  #: fields of this source's last delivery
+    local_systems: Path | None = None  #: the survey office's parameter sets
 
 
 @dataclass(frozen=True, slots=True)
 class RawLayer:
-    """A layer as its file holds it: geometry in the working CRS (None where a row has none), fields by meaning."""
+    """A layer in columns of one length: geometry in the working CRS (None where a row has none), fields by meaning."""
 
     entry: LayerEntry
-    geometry: NDArray[np.object_]
-    fields: dict[str, NDArray[np.object_]]
+    geometry: Column
+    columns: Mapping[str, Column]
+    fields: Mapping[str, str]  #: meaning -> column
+    crs: str
+    encoding: str
+    findings: tuple[Finding, ...]
 
     def __len__(self) -> int:
         return len(self.geometry)
 
-    def text(self, name: str) -> NDArray[np.object_]:
+    def text(self, name: str) -> Column:
         """A text field, trimmed; '' where the file has no value or no such field."""
-        values = self.fields.get(name)
-        if values is None:
-            return np.full(len(self), "", dtype=object)
-        return np.array(["" if _missing(v) else str(v).strip() for v in values], dtype=object)
+        column = self.columns.get(self.fields.get(name, ""))
+        return np.full(len(self), "", dtype=object) if column is None else texts_of(column)
 
     def number(self, name: str) -> NDArray[np.float64]:
-        """A number field; NaN where there is none."""
-        values = self.fields.get(name)
-        if values is None:
-            return np.full(len(self), np.nan)
-        return np.array([np.nan if _missing(v) or v == "" else float(v) for v in values])
+        """A number field; NaN where there is none or no number."""
+        out = np.full(len(self), np.nan)
+        for i, value in enumerate(self.text(name)):
+            try:
+                out[i] = float(value) if value else np.nan
+            except ValueError:
+                continue
+        return out
 
 
-def _missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and np.isnan(value))
+def read_layer(entry: LayerEntry, source: Mapping[str, Any], read: Mapping[str, Any], place: Place, asked: Asked,
+               around: Around) -> RawLayer:  # fmt: skip
+    """Turn one read layer into columns. Raises FileFault for what nothing can be made of."""
+    import pyarrow as pa
+
+    with pa.memory_map(read["file"]) as file:
+        table = pa.ipc.open_file(file).read_all()
+    say = _sayer(entry.level)
+    findings = list(_damage(source.get("shape"), entry, say))
+    latin = {n: table[n].to_numpy(zero_copy_only=False) for n in table.column_names if n != _WKB}
+    columns, encoding, said = _decoded(latin, source, bool(read["latin"]), entry, around, say)
+    findings += said
+    geometry, said = _shapes(table[_WKB].to_numpy(zero_copy_only=False), read, entry, say)
+    findings += said
+    moved, crs, said = placed(geometry, read, entry, Where(place, asked, around.outline, around.local_systems))
+    findings += said
+    fields, said = _mapped(columns, entry, place, around, say)
+    findings += said
+    return RawLayer(entry, moved, columns, fields, crs, encoding, tuple(findings))
 
 
-def read_layer(entry: LayerEntry, working: str) -> RawLayer:
-    """Read one shapefile; raises FileFault for an unreadable file, a missing field, or a .prj that contradicts."""
-    _require_shapefile(entry.file)
-    try:
-        # The encoding is always named: without .cpg GDAL would guess Latin-1 and garble every Chinese name silently.
-        meta, _, wkb, columns = pyogrio.raw.read(entry.file, encoding=entry.encoding or "UTF-8")
-        geometry = shapely.from_wkb(wkb)
-    except (DataSourceError, UnicodeDecodeError, shapely.errors.ShapelyError, ValueError) as fault:
-        raise FileFault(f"{entry.file.name} cannot be read as a shapefile in {entry.encoding}: {fault}.") from None
-    names = [str(name) for name in meta["fields"]]
-    absent = sorted(set(entry.fields.values()) - set(names))
+Say = Callable[..., Finding]
+
+
+def _sayer(level: str) -> Say:
+    def say(kind: str, severity: Any, text: str, code: str = "") -> Finding:
+        return Finding(kind, severity, level, code, text)
+
+    return say
+
+
+def _damage(shape: Mapping[str, Any] | None, entry: LayerEntry, say: Say) -> list[Finding]:
+    """What the headers of a shapefile's parts say against each other."""
+    if shape is None:
+        return []
+    found = []
+    rows, records = shape["table_rows"], shape["records"]
+    if records is None or (shape["index_records"] is not None and shape["index_records"] != records):
+        found.append(say("damaged", "error", f"{entry.file}: its records and its index do not agree; it is damaged."))
+    elif rows is not None and rows != records:
+        text = f"{entry.file} holds {records} shapes, its .dbf {rows} rows: which belongs to which cannot be known."
+        found.append(say("damaged", "error", f"{text} Ask for the delivery again."))
+    if shape["bytes"] != shape["declared_bytes"]:
+        text = f"{entry.file} says it has {shape['declared_bytes']:,} bytes and has {shape['bytes']:,}."
+        found.append(say("damaged", "warning", f"{text} The end may be missing or something may have been added."))
+    if shape["index_records"] is None:
+        found.append(say("rebuilt-index", "note", f"{entry.file} has no .shx; it was rebuilt from the .shp."))
+    found += [
+        say("date", "note", f"row {row}: {name} is {text!r}, no day of the calendar; taken as empty.")
+        for row, name, text in shape["dates"]
+    ]
+    return found
+
+
+def _decoded(
+    latin: Mapping[str, Column],
+    source: Mapping[str, Any],
+    is_latin: bool,
+    entry: LayerEntry,
+    around: Around,
+    say: Say,
+) -> tuple[dict[str, Column], str, list[Finding]]:
+    if not is_latin:
+        return {n: _as_objects(c) for n, c in latin.items()}, "UTF-8", []
+    shape = source["shape"]
+    texts = {v for c in latin.values() if c.dtype == object for v in c.tolist() if isinstance(v, str)}
+    known = frozenset(n for k in around.known.values() for n in k.names.values())
+    told = entry.encoding or None
+    verdict = judge({*texts, *latin}, told=told, cpg=shape["cpg"], ldid=shape["ldid"], known=known)
+    if verdict.codec is None:
+        return (
+            {n: _as_objects(c) for n, c in latin.items()},
+            "?",
+            [say("encoding", "error", f"{entry.file}: {verdict.text}")],
+        )
+    findings = []
+    if verdict.text:
+        severity = "warning" if verdict.warning else "note"
+        findings.append(say("encoding", severity, f"{entry.file}: {verdict.text}"))
+    out: dict[str, Column] = {}
+    for name, column in latin.items():
+        title, _ = decode(name, verdict.codec)
+        out[title or name], said = _decode_column(column, verdict.codec, title, entry, say)
+        findings += said
+    return out, verdict.codec, findings
+
+
+def _decode_column(column: Column, codec: str, name: str, entry: LayerEntry, say: Say) -> tuple[Column, list[Finding]]:
+    values = _as_objects(column)
+    if column.dtype != object:
+        return values, []
+    findings = []
+    for i, value in enumerate(values):
+        if isinstance(value, str) and not value.isascii():
+            values[i], cut = decode(value, codec)
+            if cut:
+                text = f"row {i + 1} of {entry.file}: {name} ends in half a character, cut by the width of its field"
+                findings.append(say("truncated", "warning", f"{text}; kept is {values[i]!r}."))
+    return values, findings
+
+
+def _as_objects(column: Any) -> Column:
+    return np.array(column.tolist(), dtype=object) if column.dtype != object else column.copy()
+
+
+def _shapes(wkb: Column, read: Mapping[str, Any], entry: LayerEntry, say: Say) -> tuple[Column, list[Finding]]:
+    """Geometries of a layer in two dimensions; of areas only polygons, the rows without one by number."""
+    findings: list[Finding] = []
+    with np.errstate(invalid="ignore"):  # a coordinate that is no number is found below, by its row
+        raw = shapely.from_wkb(wkb, on_invalid="ignore")
+    geometry = np.asarray(shapely.force_2d(raw), dtype=object)
+    if (shapely.has_z(raw)).any() or (shapely.has_m(raw)).any():
+        findings.append(say("dimension", "note", f"{entry.file} has heights or measures (Z, M), which are dropped."))
+    if read["curved"]:
+        text = f"{entry.file} has curves; they are drawn as chords of 1 degree, off by at most 0.00004 of the radius."
+        findings.append(say("curves", "note", text))
+    if entry.level in FEATURE_LAYERS:
+        return geometry, findings
+    finite = np.array([g is not None and bool(np.isfinite(shapely.get_coordinates(g)).all()) for g in geometry])
+    huge = np.nan_to_num(shapely.bounds(geometry), nan=0.0)
+    finite &= (np.abs(huge) < 1e9).all(axis=1)
+    rejected: list[tuple[int, str]] = []
+    for i in range(len(geometry)):
+        polygons, why = _polygons(geometry[i], wkb[i], bool(finite[i]))
+        if why:
+            rejected.append((i, why))
+        geometry[i] = polygons
+    if len(rejected) == len(geometry):
+        kinds = sorted({why for _, why in rejected}) or ["no row at all"]
+        numbers = ", ".join(str(i + 1) for i, _ in rejected[:20])
+        raise FileFault(
+            f"{entry.file} ({read['layer']}) holds {len(geometry)} rows and no polygon: {'; '.join(kinds)}"
+            f"{f' (rows {numbers})' if numbers else ''}. Wanted a layer of areas; nothing is stored."
+        )
+    findings += [
+        say("geometry", "warning", f"row {i + 1} of {entry.file} {why}; it is left out.") for i, why in rejected
+    ]
+    return geometry, findings
+
+
+def _polygons(geometry: Any, wkb: Any, finite: bool) -> tuple[Any, str]:
+    """(multipolygon, '') or (None, why not)."""
+    if geometry is None or geometry.is_empty:
+        unread = geometry is None and wkb is not None
+        return None, "holds a geometry that cannot be read" if unread else "holds no geometry"
+    if not finite:
+        return None, "has coordinates that are not finite"
+    if geometry.geom_type == "MultiPolygon":
+        return geometry, ""
+    if geometry.geom_type == "Polygon":
+        return shapely.multipolygons([geometry]), ""
+    parts = [p for g in shapely.get_parts([geometry]) for p in shapely.get_parts([g]) if p.geom_type == "Polygon"]
+    if geometry.geom_type == "GeometryCollection" and parts:
+        return shapely.multipolygons(parts), ""
+    return None, f"holds a {geometry.geom_type}, no polygon"
+
+
+def _mapped(
+    columns: Mapping[str, Column], entry: LayerEntry, place: Place, around: Around, say: Say
+) -> tuple[Mapping[str, str], list[Finding]]:
+    absent = sorted(set(entry.fields.values()) - set(columns))
     if absent:
         raise FileFault(
-            f"{entry.file.name} has no field {', '.join(absent)}; it has {', '.join(names)}. "
+            f"{entry.file} has no field {', '.join(absent)}; it has {', '.join(columns)}. "
             "Correct the manifest's fields or ask for the file with them."
         )
-    if meta["crs"] is None or not same_crs(meta["crs"], entry.crs):
-        raise FileFault(
-            f"{entry.file.name} says its CRS is {str(meta['crs'])[:80]!r}, the manifest says {entry.crs}; "
-            "ask the survey office which is right."
-        )
-    by_name = dict(zip(names, columns, strict=True))
-    fields = {meaning: np.asarray(by_name[name], dtype=object) for meaning, name in entry.fields.items()}
-    return RawLayer(entry, _moved(np.asarray(geometry, dtype=object), entry.crs, working), fields)
+    if entry.level in FEATURE_LAYERS:
+        return entry.fields, []
+    level = place.level(entry.level)
+    parent = place.level(level.parent) if level.parent else None
+    given = dict(entry.fields)
+    last = around.mappings.get(entry.level, {})
+    if not given and last and set(last.values()) <= set(columns):
+        text = ", ".join(f"{meaning} = {column}" for meaning, column in last.items())
+        return last, [say("fields", "note", f"{entry.file}: fields as in this source's last delivery: {text}.")]
+    plain = {n: texts_of(c) for n, c in columns.items()}
+    found = find_fields(plain, level, parent, given, around.known.get(entry.level, Known({})))
+    notes = [say("fields", "note", f"{entry.file}: {text}") for text in found.notes]
+    return found.fields, notes + [say("fields", "error", f"{entry.file}: {text}") for text in found.asks]
 
 
-def _require_shapefile(path: Path) -> None:
-    with path.open("rb") as file:
-        head = file.read(4)
-    if path.suffix.lower() != ".shp" or head != _SHP_MAGIC:
-        raise FileFault(f"{path.name} begins with {head!r}, which is no shapefile; wanted a .shp written by a GIS.")
+def source_named(name: str, sources: Sequence[Mapping[str, Any]], folder: str) -> Mapping[str, Any] | None:
+    """The source a manifest names, by its file name within the manifest's folder; letter case does not count."""
+    wanted = f"{folder}{name}".casefold()
+    return next((s for s in sources if str(s["name"]).casefold() == wanted), None)
 
 
-def _moved(geometry: NDArray[np.object_], crs: str, working: str) -> NDArray[np.object_]:
-    """In the working CRS, without Z and M; a file already in it keeps every bit of its coordinates."""
-    flat = shapely.force_2d(geometry)
-    if crs == working:
-        return np.asarray(flat, dtype=object)
-    coordinates = shapely.get_coordinates(flat)
-    x, y = to_working(coordinates[:, 0], coordinates[:, 1], crs=crs, working=working)
-    return np.asarray(shapely.set_coordinates(flat, np.column_stack([x, y])), dtype=object)
+def folder_of(inner: str) -> str:
+    """The folder part of a delivery's inner name, with its slash; '' at the top."""
+    head, slash, _ = Path(inner).as_posix().rpartition("/")
+    return head + slash

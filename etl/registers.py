@@ -1,4 +1,4 @@
-"""CSV files of registers: units and territories, categories, rules, parts."""
+"""CSV files of registers: units and territories, categories, rules."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from gis.crs import to_working
 from gis.errors import FileFault
-from gis.parts import PARTS_STATES
-from gis.place import Place
 
-__all__ = ["COLUMNS", "read_parts", "read_register"]
+__all__ = ["COLUMNS", "read_register"]
 
 #: file column -> stored column; the columns after `valid_to` may be absent
 COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -38,23 +35,11 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
         "reason_zh": "reason",
         "reason_en": "reason_en",
     },
-    "parts": {
-        "code": "code",
-        "type": "type",
-        "name": "name",
-        "owner_unit": "owner_unit",
-        "maintenance_unit": "maintenance_unit",
-        "state": "state",
-        "accuracy_class": "accuracy_class",
-        "data_source": "data_source",
-    },
 }
 _CHOICES: Final[Mapping[tuple[str, str], Sequence[str]]] = {
     ("units", "kind"): ("street", "department", "external"),
     ("categories", "kind"): ("part", "event"),
     ("categories", "sensitive"): ("0", "1"),
-    ("parts", "state"): PARTS_STATES,
-    ("parts", "accuracy_class"): ("A", "B", "C"),
 }
 _EPOCH: Final = "2000-01-01"  #: a row that does not say from when it is valid is valid from here
 
@@ -74,28 +59,6 @@ def read_register(path: Path, register: str) -> pd.DataFrame:
         frame["sensitive"] = table["sensitive"] == "1"
     faults += _add_validity(table, frame)
     faults += _key_faults(frame, register)
-    if faults:
-        shown = "; ".join(faults[:10]) + ("; …" if len(faults) > 10 else "")
-        raise FileFault(f"{path.name} has {len(faults)} fault(s): {shown}.")
-    return frame
-
-
-def read_parts(path: Path, place: Place, *, x: str, y: str, crs: str) -> pd.DataFrame:
-    """Read a CSV of parts; positions move from `crs` to the working CRS as columns x, y."""
-    table = _table(path, [*COLUMNS["parts"], x, y])
-    faults = _choice_faults(table, "parts")
-    frame = table[list(COLUMNS["parts"])].copy()
-    numbers = [pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float) for name in (x, y)]
-    frame["x"], frame["y"] = to_working(*numbers, crs=crs, working=place.crs)
-    lost = ~(np.isfinite(frame["x"]) & np.isfinite(frame["y"]))
-    faults += [f"row {i + 1}: {x}, {y} is no position in {crs}" for i in _where(lost)]
-    dates = table.get("initial_date", pd.Series("", index=table.index)).replace("", _EPOCH)
-    frame["valid_from"] = pd.to_datetime(dates, format="mixed", errors="coerce").dt.strftime("%Y-%m-%d")
-    faults += [
-        f"row {i + 1}: initial_date is {dates.iloc[i]!r}; wanted a day" for i in _where(frame["valid_from"].isna())
-    ]
-    frame["valid_to"] = None
-    faults += _key_faults(frame, "parts")
     if faults:
         shown = "; ".join(faults[:10]) + ("; …" if len(faults) > 10 else "")
         raise FileFault(f"{path.name} has {len(faults)} fault(s): {shown}.")

@@ -57,9 +57,16 @@ class DeliveredLayer:
     residents: NDArray[np.float64]  #: NaN = not given
     has_children: NDArray[np.bool_]
     geometry: NDArray[np.object_]
+    #: as delivered where `geometry` was repaired, snapped or dissolved from the level below; None where it was not
+    delivered: NDArray[np.object_] | None = None
+    rows: NDArray[np.int64] | None = None  #: number of each area's row in its file, from 1
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def row(self, i: int) -> int:
+        """The row of the file that an area came from, counted from 1."""
+        return i + 1 if self.rows is None else int(self.rows[i])
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,8 @@ class Delivery:
     features: tuple[Feature, ...]
     hash: str
     accepted: tuple[tuple[str, str], ...] = ()  #: (finding, reason)
+    findings: str = "[]"  #: everything found, as JSON, kept with the release
+    fields: str = "{}"  #: which field of its files said what, by level, as JSON: remembered for the source
 
 
 def paths_of(layers: Sequence[tuple[Sequence[str], Sequence[str]]]) -> list[list[str]]:

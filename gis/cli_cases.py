@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from gis.cli import platform_of
-from gis.periods import local_day, parse_day
+from gis.periods import AsOf, local_day, parse_day
 from gis.rights import ALL
 
 __all__ = ["locate", "why"]
@@ -19,18 +19,27 @@ __all__ = ["locate", "why"]
 @click.argument("y", type=float)
 @click.option("--crs", default="EPSG:4326", show_default=True, help="CRS of X and Y: EPSG:n, GCJ-02 or BD-09.")
 @click.option("--at", metavar="DATE", help="As of this day (default: today).")
+@click.option("--as-known", metavar="DATE", help="As it was known at the end of this day (default: now).")
 @click.option("--accuracy", type=float, metavar="M", help="Radius in metres that holds 68 % of the position's error.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
 def locate(
-    ctx: click.Context, x: float, y: float, crs: str, at: str | None, accuracy: float | None, as_json: bool
+    ctx: click.Context,
+    x: float,
+    y: float,
+    crs: str,
+    at: str | None,
+    as_known: str | None,
+    accuracy: float | None,
+    as_json: bool,
 ) -> None:
     """Where a point lies at every level, and whose territory it is. X is east or longitude, Y north or latitude."""
     from gis.services.locating import locate as service
 
     p = platform_of(ctx)
     day = parse_day(at, name="--at") if at else local_day(datetime.now(UTC), p.place.timezone)
-    answer = service(p, x, y, crs=crs, at=day, accuracy=accuracy)
+    known = parse_day(as_known, name="--as-known") if as_known else None
+    answer = service(p, x, y, crs=crs, at=AsOf(day, known), accuracy=accuracy)
     if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False))
         return

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from gis.errors import BadOption
 
-__all__ = ["Period", "parse_day", "local_day"]
+__all__ = ["AsOf", "Period", "end_of_day", "local_day", "parse_day"]
 
 
 def parse_day(text: str, *, name: str = "date") -> date:
@@ -33,6 +33,23 @@ def local_day(moment: datetime, zone: str) -> date:
     datetime.date(2026, 7, 1)
     """
     return moment.astimezone(ZoneInfo(zone)).date()
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """Two clocks: the day that is asked for, and until when (a day's end; None = now) what was done is counted."""
+
+    day: date
+    known: date | None = None
+
+
+def end_of_day(day: date, zone: str) -> datetime:
+    """The first moment after a day of the place.
+
+    >>> end_of_day(date(2026, 7, 1), "Asia/Shanghai").isoformat()
+    '2026-07-02T00:00:00+08:00'
+    """
+    return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(zone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Level:
     prefix: int  #: how many leading characters of a code are the parent's code; 0 = not related
     area_min: float  #: m², smaller ones are size outliers
     area_max: float  #: m²
+    coverage: bool = True  #: False: its areas may overlap and leave gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Place:
     unit_level: str
     default_accuracy: Mapping[str, float]  #: metres (68 % radius) by source, where a report gives none
     case_prefix: str
+    truth: str = "lowest"  #: whose lines count: the finest level's (upper areas are dissolved from it), or each its own
 
     def level(self, name: str) -> Level:
         for level in self.levels:
@@ -120,6 +122,7 @@ class _Reader:
             "levels": self._levels(),
             "case_prefix": self.take(raw, "case_prefix", str, "C"),
             "default_accuracy": self._accuracy(),
+            "truth": self._truth(),
         }
         levels = fields["levels"]
         fields["unit_level"] = self.take(raw, "unit_level", str, levels[0].name if levels else "street")
@@ -158,6 +161,12 @@ class _Reader:
             self.faults.append(f"extent is {found!r}; wanted [west, south, east, north] in degrees WGS 84.")
         return tuple(numbers)
 
+    def _truth(self) -> str:
+        found = self.take(self.raw, "truth", str, "lowest")
+        if found not in (None, "lowest", "each"):
+            self.faults.append(f"truth is {found!r}; wanted lowest or each.")
+        return str(found)
+
     def _accuracy(self) -> dict[str, float]:
         found = self.take(self.raw, "default_accuracy_m", dict) or {}
         for source, metres in found.items():
@@ -188,6 +197,7 @@ class _Reader:
                     prefix=self.take(table, "prefix", int, 0),
                     area_min=float(size[0]),
                     area_max=float(size[1]),
+                    coverage=bool(self.take(table, "coverage", bool, True)),
                 )
             )
         return tuple(levels)

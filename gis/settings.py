@@ -20,6 +20,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "GRIDWARD_DATABASE_URL": "a PostgreSQL of your own; unset, Gridward runs a private one under var/",
     "GRIDWARD_OWNER_URL": "with GRIDWARD_DATABASE_URL: how the owner (who migrates) logs in",
     "GRIDWARD_SECRET": "signs the device cookie (default: a random one kept under var/)",
+    "GRIDWARD_LOCAL_SYSTEMS": "the survey office's parameter sets (default var/local-systems.toml; mode 600)",
     "PORT": "port of the web server (default 8000)",
 }
 
@@ -34,6 +35,12 @@ class Settings:
     owner_url: str | None = None
     secret: str | None = None
     port: int = 8000
+    local_systems_file: Path | None = None
+
+    @property
+    def local_systems(self) -> Path:
+        """The survey office's parameter sets, which only the owner may read."""
+        return self.local_systems_file or self.var / "local-systems.toml"
 
     @cached_property
     def place(self) -> Place:
@@ -71,6 +78,7 @@ def load_settings(config: str | None = None, *, environ: Mapping[str, str] | Non
         database_url=url,
         owner_url=owner,
         secret=env.get("GRIDWARD_SECRET") or None,
+        local_systems_file=Path(env["GRIDWARD_LOCAL_SYSTEMS"]) if env.get("GRIDWARD_LOCAL_SYSTEMS") else None,
         port=_port(env.get("PORT") or "8000"),
     )
 

@@ -67,7 +67,7 @@ def settings() -> Iterator[Settings]:
 def load_town(platform: Platform) -> None:
     """The town of tests/town.py with its registers, awake from 2025 on."""
     staged = boundaries.stage(platform, town.delivery(), by="test", now=NOW)
-    boundaries.approve(platform, staged.release_id, by="test", now=NOW)
+    boundaries.approve(platform, staged.release_id, by="approver", now=NOW)
     boundaries.activate(platform, staged.release_id, by="test", now=NOW)
     registers.load_units(platform, town.UNITS, town.TERRITORIES)
     registers.load(platform, "categories", town.CATEGORIES)

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("gis", "etl", "webmap")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-FOUNDATION = ("errors", "periods", "crs", "place", "settings", "quads")
+FOUNDATION = ("errors", "periods", "shifted", "crs", "place", "settings", "quads")
 
 #: room -> rooms it may import besides itself
 MAY_IMPORT = {

@@ -14,12 +14,13 @@ import pytest
 
 from etl import manifest, registers
 from gis import __version__, errors
+from gis.analysis.changes import KINDS
 from gis.assignment.workflow import TRANSITIONS
 from gis.cli import gridward
 from gis.place import Level, Place
-from gis.services.boundaries import STEPS
 from gis.services.cases import export_columns
 from gis.services.platform import open_platform
+from gis.services.steps import STEPS
 from gis.settings import ENVIRONMENT, Settings
 from webmap import create_app
 from webmap.api.reporting import FIELDS
@@ -125,7 +126,8 @@ def test_every_error_has_its_line_with_its_status_and_exit_code() -> None:
 
 def test_every_state_and_step_is_in_the_table() -> None:
     for state, after in TRANSITIONS.items():
-        row = next(line for line in FORMATS.splitlines() if line.startswith(f"| `{state}` |"))
+        table = FORMATS.partition("States of a case")[2]
+        row = next(line for line in table.splitlines() if line.startswith(f"| `{state}` |"))
         assert set(re.findall(r"`(\w+)`", row)) == {state, *after}
 
 
@@ -136,18 +138,24 @@ def test_every_step_of_a_release_is_in_the_table() -> None:
 
 
 def test_every_kind_of_finding_is_in_the_table() -> None:
-    source = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("etl/validate.py", "etl/delivery.py"))
-    kinds = dict(re.findall(r'Finding\("([\w-]+)", "(\w+)"', source))
-    assert len(kinds) > 8
-    for kind, severity in kinds.items():
-        assert re.search(rf"^\|.*`{kind}`.* \| {severity} \|", FORMATS, flags=re.MULTILINE), kind
+    names = ("validate", "nesting", "delivery", "read", "geography")
+    source = "".join((ROOT / f"etl/{name}.py").read_text(encoding="utf-8") for name in names)
+    kinds = set(re.findall(r'(?:Finding|say)\(\s*"([a-z][a-z-]+)", ', source)) - {"error", "warning", "note"}
+    assert len(kinds) > 20
+    for kind in kinds:
+        assert re.search(rf"^\| `{kind}` \| (error|warning|note)", FORMATS, flags=re.MULTILINE), kind
+
+
+def test_every_kind_of_change_is_in_the_table() -> None:
+    table = FORMATS.partition("| kind of change |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", table)) == set(KINDS)
 
 
 def test_the_manifest_that_is_shown_names_every_layer_and_field() -> None:
     shown = re.search(r"```toml\n(.*?)```", FORMATS, flags=re.DOTALL)
     assert shown
     assert set(tomllib.loads(shown.group(1))["layer"][0]) == {
-        "level", "file", "scope", "crs", "encoding", "fields", "no_children", "sha256",
+        "level", "file", "layer", "scope", "crs", "encoding", "fields", "no_children", "sha256",
     }  # fmt: skip
     for name in (*manifest.FEATURE_LAYERS, *manifest._FIELDS):
         assert re.search(rf"\b{name}\b", shown.group(1)), name

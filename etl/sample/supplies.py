@@ -65,6 +65,7 @@ def write_parts(path: Path, ground: Ground, rng: np.random.Generator, *, scale: 
             "accuracy_class": rng.choice(["A", "B"], n, p=[0.9, 0.1]),
             "owner_unit": np.array([row[2] for row in _TYPES], dtype=object)[kind],
             "maintenance_unit": maintainer,
+            "supervising_unit": np.array([row[2] for row in _TYPES], dtype=object)[kind],
             "state": rng.choice(["intact", "damaged", "missing", "abandoned"], n, p=[0.955, 0.03, 0.01, 0.005]),
             "initial_date": surveyed,
             "data_source": "实测",

@@ -9,7 +9,8 @@ border desk.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -39,6 +40,22 @@ class Register:
 
     def external(self) -> frozenset[str]:
         return frozenset(unit.code for unit in self.units if unit.kind == "external")
+
+    def succeeded(self, chosen: Sequence[tuple[str, str, date]]) -> Register:
+        """With (ending area, its successor, first day): territories and rules that named the one name the other too.
+
+        A territory that the successor has by itself goes before. The rows stored stay as they are, so that taking a
+        release back takes its successions back.
+        """
+        territories, rules = list(self.territories), list(self.rules)
+        for ending, successor, day in chosen:
+            own = [t for t in territories if t.area_code == successor and (t.valid_to is None or t.valid_to > day)]
+            alive = [t for t in territories if t.area_code == ending and (t.valid_to is None or t.valid_to > day)]
+            if not own:
+                territories += [replace(t, area_code=successor, valid_from=max(t.valid_from, day)) for t in alive]
+            named = [r for r in rules if r.area == ending and (r.valid_to is None or r.valid_to > day)]
+            rules += [replace(r, area=successor, valid_from=max(r.valid_from, day)) for r in named]
+        return Register(self.units, tuple(territories), tuple(rules))
 
 
 @dataclass(frozen=True, slots=True)

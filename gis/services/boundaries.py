@@ -4,201 +4,235 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
-import shapely
-
-from gis.areas import DeliveredLayer, Delivery, paths_of
-from gis.errors import NotFound, StepRefused
+from gis.acts import Act
+from gis.analysis.changes import compare
+from gis.errors import RightsRefused, StepRefused
 from gis.periods import local_day
 from gis.rights import ALL
-from gis.services.casework import place_again
+from gis.services.casework import case_no, place_again
+from gis.services.changes import as_json, side_of_level
+from gis.services.impact import Impact, apply, measure, take_back
 from gis.services.platform import Platform
+from gis.services.staging import Staged, renew, stage
+from gis.services.steps import UNNAMED, release_row, require_step, take_step
 from gis.store import areas as store
+from gis.store import releases as records
 from gis.store.engine import Connection
 
-__all__ = ["LayerDiff", "Staged", "activate", "approve", "releases", "stage", "withdraw"]
-
-#: step wanted -> steps it may follow
-STEPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "approved": ("staged",),
-    "active": ("approved",),
-    "withdrawn": ("staged", "approved", "active"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class LayerDiff:
-    """How one level of a release differs from what is in force on its first day, counted by code."""
-
-    level: str
-    same: int
-    changed: int
-    added: int
-    removed: int
+__all__ = [
+    "UNNAMED",
+    "Staged",
+    "activate",
+    "approve",
+    "correct",
+    "diff",
+    "history",
+    "impact",
+    "releases",
+    "renew",
+    "stage",
+    "wake_due",
+    "withdraw",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """The release a delivery became; `new` is False when the same delivery was staged before."""
+def diff(p: Platform, release_id: int) -> dict[str, Any]:
+    """What a release changes against the one below it, by level, with the steward's corrections.
 
-    release_id: int
-    new: bool
-    diff: tuple[LayerDiff, ...]
+    `lapsed` says that another release is in force below it by now; `renew` compares anew.
+    """
+    with p.store.begin(ALL) as connection:
+        row = release_row(connection, release_id)
+        told = records.diffs(connection, release_id)
+        lapsed = row.step in ("staged", "approved") and store.release_on(connection, row.valid_from) != row.base_id
+        return {
+            "release": release_id,
+            "base": row.base_id,
+            "lapsed": lapsed,
+            "levels": told[-1].changes if told else {},
+            "corrections": told[-1].corrections if told else [],
+        }
 
 
-def stage(p: Platform, delivery: Delivery, *, by: str, now: datetime) -> Staged:
-    """Store a checked delivery asleep. The same delivery for the same day again is the same release."""
+def correct(
+    p: Platform, release_id: int, same: Sequence[tuple[str, str, str]], *, by: str, reason: str, now: datetime
+) -> dict[str, Any]:
+    """Declare (level, old code, new code) to be the same area, whatever the ground says, and compare anew."""
     with p.store.begin(ALL) as connection:
         store.lock_boundaries(connection, alone=True)
-        base_id = store.release_on(connection, delivery.valid_from)
-        for row in store.releases(connection):
-            fresh = row.step == "active" or (row.step != "withdrawn" and row.base_id == base_id)
-            if fresh and (row.hash, row.valid_from) == (delivery.hash, delivery.valid_from):
-                return Staged(row.id, False, ())
-        base = store.current_members(connection, delivery.valid_from)
-        paths = _paths(p, delivery, base)
-        plan = [_compare(layer, [row for row in base if row.level == layer.level], paths) for layer in delivery.layers]
-        delivered = {layer.level for layer in delivery.layers}
-        kept = [row.id for row in base if row.level not in delivered] + [i for step in plan for i in step.kept]
-        accepted = json.dumps([list(pair) for pair in delivery.accepted], ensure_ascii=False)
-        release_id = store.add_release(connection, delivery, base_id=base_id, accepted=accepted)
-        store.add_members(
-            connection,
-            release_id,
-            new_areas=[(layer, step.new) for layer, step in zip(delivery.layers, plan, strict=True)],
-            kept=kept,
-            paths=paths,
-            features=delivery.features or None,
-        )
-        store.add_event(connection, release_id, "staged", at=now, by=by)
-        return Staged(release_id, True, tuple(step.diff for step in plan))
+        row = release_row(connection, release_id)
+        if row.step != "staged":
+            raise StepRefused(
+                f"Release {release_id} is {row.step}; its lineage can be corrected only while it is staged."
+            )
+        told = records.diffs(connection, release_id)
+        corrections = [*map(tuple, told[-1].corrections if told else []), *same]
+        changes = _compared(p, connection, row, corrections)
+        records.add_diff(connection, release_id, changes, Act(by, now, reason), corrections=corrections)
+    return diff(p, release_id)
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    new: np.ndarray[Any, Any]  #: positions in the layer that are stored anew
-    kept: list[int]  #: ids of stored areas that the release shares
-    diff: LayerDiff
-
-
-def _compare(layer: DeliveredLayer, base: Sequence[Any], paths: Mapping[str, str]) -> _Step:
-    """An area is the same when every word, its path and every coordinate are: only then the stored row is shared."""
-    stored = {row.code: row for row in base}
-    wkb = shapely.to_wkb(layer.geometry)
-    same: list[int] = []
-    new: list[int] = []
-    for i, code in enumerate(layer.codes):
-        row = stored.get(code)
-        words = (layer.names[i], layer.names_en[i], layer.parents[i], paths[code], bool(layer.has_children[i]))
-        residents = None if np.isnan(layer.residents[i]) else int(layer.residents[i])
-        unchanged = row is not None and (
-            words == (row.name, row.name_en, row.parent, row.path, row.has_children)
-            and residents == row.residents
-            and wkb[i] == bytes(row.wkb)
-        )
-        (same if unchanged else new).append(i)
-    codes = set(layer.codes)
-    absent = [row for row in base if row.code not in codes]
-    kept = [stored[layer.codes[i]].id for i in same]
-    if layer.scope == "partial":
-        kept += [row.id for row in absent]
-    added = sum(1 for i in new if layer.codes[i] not in stored)
-    removed = 0 if layer.scope == "partial" else len(absent)
-    return _Step(
-        new=np.array(new, dtype=np.int64),
-        kept=kept,
-        diff=LayerDiff(layer.level, len(same), len(new) - added, added, removed),
-    )
-
-
-def _paths(p: Platform, delivery: Delivery, base: Sequence[Any]) -> dict[str, str]:
-    """The path of every area of the release: of the delivered levels by the delivery, of the others as stored."""
-    delivered = {layer.level: layer for layer in delivery.layers}
-    columns: list[tuple[list[str], list[str]]] = []
-    for level in p.place.level_names:
-        rows = [row for row in base if row.level == level]
-        layer = delivered.get(level)
-        if layer is None:
-            columns.append(([row.code for row in rows], [row.parent for row in rows]))
+def _compared(p: Platform, connection: Connection, row: Any, corrections: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """The stored areas of a release against those of the release below it."""
+    old, new = (p.locator_of(connection, i).areas for i in (row.base_id, row.id))
+    out: dict[str, Any] = {}
+    parents: Mapping[str, str] = {}
+    for before, after in zip(old.levels, new.levels, strict=True):
+        if after.level not in row.levels:
             continue
-        codes, parents = list(layer.codes), list(layer.parents)
-        if layer.scope == "partial":
-            known = set(codes)
-            codes += [row.code for row in rows if row.code not in known]
-            parents += [row.parent for row in rows if row.code not in known]
-        columns.append((codes, parents))
-    return {
-        code: path
-        for (codes, _), level_paths in zip(columns, paths_of(columns), strict=True)
-        for code, path in zip(codes, level_paths, strict=True)
-    }
+        pairs = [(a, b) for level, a, b in corrections if level == after.level]
+        sides = side_of_level(old, before), side_of_level(new, after)
+        found = compare(*sides, tolerance=row.line_accuracy_m, parents=parents, corrections=pairs)
+        matched = zip(found.old.codes[found.pairs_old], found.new.codes[found.pairs_new], strict=True)
+        parents = {str(a): str(b) for a, b in matched if a != b}
+        out[after.level] = as_json(found)
+    return out
+
+
+def impact(
+    p: Platform, release_id: int, *, successors: Mapping[str, str] | None = None, everything: bool = False
+) -> Impact:
+    """What waking a release would change for open cases, parts, territories and rules; changes nothing.
+
+    `everything` decides every open case anew instead of those the release can touch: slow, the judge of the other.
+    """
+    with p.store.begin(ALL) as connection:
+        release_row(connection, release_id)
+        return measure(p, connection, release_id, chosen=successors or {}, everything=everything)
 
 
 def approve(p: Platform, release_id: int, *, by: str, now: datetime) -> None:
-    """A person vouches for a staged release."""
+    """A person other than the stager vouches for a staged release: for this content, on this base, with this impact."""
     with p.store.begin(ALL) as connection:
-        _take_step(connection, release_id, "approved", by=by, now=now)
+        store.lock_boundaries(connection, alone=True)
+        row = release_row(connection, release_id)
+        require_step(row, "approved")
+        stager = next(step.by for step in records.steps(connection, release_id) if step.step == "staged")
+        if by == stager and by != UNNAMED:
+            raise RightsRefused(
+                f"{by} staged release {release_id} and cannot approve it; another person must: --by NAME."
+            )
+        _require_its_base(connection, row)
+        digest = measure(p, connection, release_id, chosen={}).digest()
+        bound = json.dumps({"hash": row.hash, "base": row.base_id, "impact": digest})
+        take_step(connection, release_id, "approved", Act(by, now), bound=bound)
 
 
-def activate(p: Platform, release_id: int, *, by: str, now: datetime) -> None:
+def activate(
+    p: Platform,
+    release_id: int,
+    *,
+    by: str,
+    now: datetime,
+    policy: str = "default",
+    successors: Mapping[str, str] | None = None,
+) -> dict[str, int]:
     """Wake an approved release: from its valid_from on, every answer is given by it.
 
-    Cases already decided keep their evidence; where they are counted on the map follows the new areas.
+    One transaction: successors, the step, the areas' periods, and, once its first day has come, the open cases by
+    `policy` (default, keep, move, ask). Refused while a territory or rule names an area that ends without a successor,
+    and when the impact is of another kind than the one approved. Returns how many cases moved, kept, wait.
     """
     with p.store.begin(ALL) as connection:
         store.lock_boundaries(connection, alone=True)
-        _require_its_place(connection, release_id)
-        _take_step(connection, release_id, "active", by=by, now=now)
+        row = release_row(connection, release_id)
+        require_step(row, "active")
+        _require_its_place(connection, row)
+        found = measure(p, connection, release_id, chosen=successors or {})
+        _require_successors(found, successors or {})
+        _require_approved(connection, row, found)
+        records.add_successors(connection, release_id, found.proposed, Act(by, now))
+        take_step(connection, release_id, "active", Act(by, now))
         store.rewake(connection)
-        place_again(p, connection, local_day(now, p.place.timezone))
+        today = local_day(now, p.place.timezone)
+        place_again(p, connection, today)
+        if row.valid_from > today:
+            return {}
+        return apply(connection, found, Act(by, now), policy=policy)
 
 
-def _require_its_place(connection: Connection, release_id: int) -> None:
-    """Refuse to wake a release beside others than those it was compared with: it would bring stale areas back."""
-    listed = store.releases(connection)
-    found = {row.id: row for row in listed}.get(release_id)
-    if found is None:
-        return
-    base_id = store.release_on(connection, found.valid_from)
-    if base_id != found.base_id:
-        was = f"release {found.base_id}" if found.base_id else "no release"
+def wake_due(p: Platform, *, now: datetime, by: str = "gridward") -> list[int]:
+    """Do to open cases what releases do whose first day has come since they were activated; returns these releases."""
+    today = local_day(now, p.place.timezone)
+    done: list[int] = []
+    with p.store.begin(ALL) as connection:
+        if not records.due(connection, today):
+            return done
+        store.lock_boundaries(connection, alone=True)
+        for release_id in records.due(connection, today):
+            found = measure(p, connection, release_id, chosen={})
+            place_again(p, connection, today)
+            apply(connection, found, Act(by, now), policy="default")
+            done.append(release_id)
+    return done
+
+
+def _require_approved(connection: Connection, row: Any, found: Impact) -> None:
+    """An approval is for what was seen: another base, content or kind of impact needs another look."""
+    bound = records.steps(connection, row.id)[-1].bound
+    if bound and (bound["hash"], bound["base"]) != (row.hash, row.base_id):
+        raise StepRefused(f"Release {row.id} is not what was approved; stage its delivery again.")
+    if bound and bound["impact"] != found.digest():
+        raise StepRefused(
+            f"The impact of release {row.id} is not the one that was approved: other units or areas are concerned by "
+            f"now. See `gridward boundaries impact {row.id}` and approve it again."
+        )
+
+
+def _require_successors(found: Impact, chosen: Mapping[str, str]) -> None:
+    missing = [code for code in found.ending if code not in found.proposed]
+    unknown = sorted(set(chosen) - set(found.ending))
+    if missing or unknown:
+        lines = [f"{code} ends while a territory or rule names it: --successor {code}=CODE" for code in missing]
+        lines += [f"{code} does not end, or nothing names it" for code in unknown]
+        raise StepRefused(f"Release {found.release_id} cannot be activated: " + "; ".join(lines) + ".")
+
+
+def _require_its_base(connection: Connection, row: Any) -> None:
+    """Refuse beside others than those it was compared with: it would bring stale areas back."""
+    base_id = store.release_on(connection, row.valid_from)
+    if base_id != row.base_id:
+        was = f"release {row.base_id}" if row.base_id else "no release"
         now = f"release {base_id}" if base_id else "none"
         raise StepRefused(
-            f"Release {release_id} was compared with {was}, but on its first day {found.valid_from} {now} is in force; "
-            "stage its delivery again to compare it with that."
+            f"Release {row.id} was compared with {was}, but on its first day {row.valid_from} {now} is in force; "
+            f"compare it anew (`gridward boundaries renew {row.id}`) or stage its delivery again."
         )
-    later = [row for row in listed if row.step == "active" and row.valid_from > found.valid_from]
+
+
+def _require_its_place(connection: Connection, found: Any) -> None:
+    _require_its_base(connection, found)
+    later = [r for r in store.releases(connection) if r.step == "active" and r.valid_from > found.valid_from]
     if later:
         raise StepRefused(
-            f"Release {release_id} begins on {found.valid_from}, but release {later[0].id} is in force from "
-            f"{later[0].valid_from} and was compared without it; withdraw {later[0].id}, activate {release_id}, and "
+            f"Release {found.id} begins on {found.valid_from}, but release {later[0].id} is in force from "
+            f"{later[0].valid_from} and was compared without it; withdraw {later[0].id}, activate {found.id}, and "
             f"stage {later[0].id}'s delivery again."
         )
 
 
-def withdraw(p: Platform, release_id: int, *, by: str, reason: str, now: datetime) -> None:
-    """Send a release back to sleep: every answer is again the one given before it woke."""
+def withdraw(p: Platform, release_id: int, *, by: str, reason: str, now: datetime) -> list[str]:
+    """Send a release back to sleep: every answer is again the one given before it woke.
+
+    Cases that it moved get their decision back; returns the numbers of those a person must look at: steps were taken
+    since, or they came in while it was in force. Refused below a release that was compared with it.
+    """
     with p.store.begin(ALL) as connection:
-        _take_step(connection, release_id, "withdrawn", by=by, now=now, reason=reason)
+        store.lock_boundaries(connection, alone=True)
+        row = release_row(connection, release_id)
+        above = [r.id for r in store.releases(connection) if r.step == "active" and r.base_id == release_id]
+        if above:
+            raise StepRefused(f"Release {above[0]} rests on release {release_id}; withdraw {above[0]} first.")
+        take_step(connection, release_id, "withdrawn", Act(by, now, reason))
+        if row.step != "active":
+            return []
         store.rewake(connection)
         place_again(p, connection, local_day(now, p.place.timezone))
-
-
-def _take_step(connection: Connection, release_id: int, step: str, *, by: str, now: datetime, reason: str = "") -> Any:
-    store.lock_boundaries(connection, alone=True)
-    found = {row.id: row for row in store.releases(connection)}.get(release_id)
-    if found is None:
-        raise NotFound(f"There is no release {release_id}; `gridward boundaries list` shows those there are.")
-    if found.step not in STEPS[step]:
-        raise StepRefused(
-            f"Release {release_id} is {found.step}; it can become {step} only from {' or '.join(STEPS[step])}."
-        )
-    store.add_event(connection, release_id, step, at=now, by=by, reason=reason)
-    return found
+        _, left = take_back(connection, release_id, Act(by, now, reason))
+        return [case_no(p, case.received_on, case.id) for case in left]
 
 
 def releases(p: Platform) -> list[dict[str, Any]]:
@@ -217,3 +251,24 @@ def releases(p: Platform) -> list[dict[str, Any]]:
             }
             for row in store.releases(connection)
         ]
+
+
+def history(p: Platform, release_id: int) -> dict[str, Any]:
+    """One release: what it says of itself, its steps, and what they did to open cases."""
+    listed = {row["id"]: row for row in releases(p)}
+    with p.store.begin(ALL) as connection:
+        row = release_row(connection, release_id)
+        steps = records.steps(connection, release_id)
+        effects = records.effects(connection, release_id)
+    return {
+        **listed[release_id],
+        "source": row.source,
+        "base": row.base_id,
+        "line_accuracy_m": row.line_accuracy_m,
+        "accepted": [list(pair) for pair in row.accepted],
+        "steps": [{"step": s.step, "at": s.at.isoformat(), "by": s.by, "reason": s.reason} for s in steps],
+        "effects": [
+            {"step": e.step, "at": e.at.isoformat(), "by": e.by, "policy": e.policy, "counts": e.counts}
+            for e in effects
+        ],
+    }

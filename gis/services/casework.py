@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gis.assignment.evidence import ENGINE, Decisions, decide, survey
+from gis.assignment.evidence import Decisions, decide, survey
 from gis.assignment.locator import Located, Locator
 from gis.crs import to_working
 from gis.errors import BadOption, Conflict, SystemFault
@@ -19,6 +19,7 @@ from gis.periods import local_day
 from gis.quads import encode
 from gis.reports import Report, ReportBatch
 from gis.rights import ALL
+from gis.services.columns import array_texts, decision_columns, when
 from gis.services.platform import Platform
 from gis.store import areas as area_store
 from gis.store import cases as store
@@ -235,31 +236,7 @@ def _by_release(
 
 def _placement(locator: Locator, located: Located) -> tuple[list[str], NDArray[np.object_]]:
     ids = np.stack([np.append(lv.ids, 0)[a.index] for lv, a in zip(locator.areas.levels, located.levels, strict=True)])
-    return _array_texts(ids), located.levels[0].status
-
-
-def _array_texts(ids: NDArray[np.int64]) -> list[str]:
-    """Columns of ids (levels × n, 0 = none) as PostgreSQL array texts."""
-    words = np.where(ids == 0, "NULL", ids.astype(str))
-    return ["{" + ",".join(column) + "}" for column in words.T.tolist()]
-
-
-def _word_arrays(columns: Sequence[NDArray[Any]]) -> list[str]:
-    return ["{" + ",".join(row) + "}" for row in zip(*(c.astype(str).tolist() for c in columns), strict=True)]
-
-
-def _or_null(values: NDArray[Any]) -> NDArray[np.object_]:
-    """Empty texts and zero ids as None, which is stored as NULL."""
-    out = values.astype(object)
-    out[(values == "") | (values == 0)] = None
-    return out
-
-
-def _when(moments: NDArray[np.datetime64]) -> NDArray[np.object_]:
-    """UTC moments as texts, None for NaT."""
-    out = np.datetime_as_string(moments, unit="us").astype(object)
-    out[np.isnat(moments)] = None
-    return out
+    return array_texts(ids), located.levels[0].status
 
 
 def _frame(part: ReportBatch, days: NDArray[np.datetime64], d: Decisions) -> pd.DataFrame:
@@ -272,7 +249,7 @@ def _frame(part: ReportBatch, days: NDArray[np.datetime64], d: Decisions) -> pd.
             "key": part.key,
             "digest": part.digest,
             "received_on": days.astype(object),
-            "received_at": _when(part.received),
+            "received_at": when(part.received),
             "category": part.category,
             "source": part.source,
             "description": part.description,
@@ -284,22 +261,8 @@ def _frame(part: ReportBatch, days: NDArray[np.datetime64], d: Decisions) -> pd.
             "y": part.working_y,
             "quad": encode(part.working_x, part.working_y),
             "state": np.where(closed, "closed", d.state),
-            "closed_at": _when(part.closed),
+            "closed_at": when(part.closed),
             "on_day": days.astype(object),
-            "release_id": pd.array([d.release_id] * len(part), dtype="Int64"),
-            "area_ids": _array_texts(d.area_id),
-            "statuses": _word_arrays([a.status for a in d.located.levels]),
-            "on_borders": _word_arrays([a.on_border for a in d.located.levels]),
-            "border_distance_m": np.where(np.isfinite(d.border_distance), d.border_distance, np.nan),
-            "confidence": d.confidence,
-            "unit": _or_null(d.rulings.unit),
-            "territory_unit": _or_null(d.rulings.territory),
-            "forward_to": _or_null(d.rulings.forward_to),
-            "rule_id": pd.array(_or_null(d.rule_id).tolist(), dtype="Int64"),
-            "runner_up_area": _or_null(d.runner_up_area),
-            "runner_up_unit": _or_null(d.rulings.runner_up),
-            "scope": d.rulings.scope,
-            "outcome": d.outcome,
-            "engine": ENGINE,
+            **decision_columns(d),
         }
     )

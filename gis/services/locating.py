@@ -11,27 +11,33 @@ from gis.assignment.locator import AREA, Located, Locator
 from gis.assignment.responsibility import SIGMA_OF_68, confidence_of, decide_many
 from gis.crs import parse_crs, to_working
 from gis.errors import BadOption
+from gis.periods import AsOf, end_of_day
 from gis.rights import PUBLIC
 from gis.services.platform import Platform
+from gis.store import areas as area_store
+from gis.store.engine import Connection
 
 __all__ = ["locate"]
 
 
-def locate(p: Platform, x: float, y: float, *, crs: str, at: date, accuracy: float | None) -> dict[str, Any]:
+def locate(p: Platform, x: float, y: float, *, crs: str, at: date | AsOf, accuracy: float | None) -> dict[str, Any]:
     """Answer one point of `crs` as of the day `at`; `accuracy` is the radius in metres holding 68 % of its error.
+
+    `at` may say until when what was done is counted: what was activated or withdrawn since is not.
 
     Raises UnknownCrs, and BadOption for coordinates that are no position in the CRS or an accuracy not above 0.
     """
     word = parse_crs(crs)
     if accuracy is not None and not (np.isfinite(accuracy) and 0 < accuracy <= 1e6):
         raise BadOption(f"accuracy is {accuracy!r}; wanted metres above 0 and at most 1000000.")
+    day = at.day if isinstance(at, AsOf) else at
     east, north = to_working(np.array([x]), np.array([y]), crs=word, working=p.place.crs)
     if not (np.isfinite(east[0]) and np.isfinite(north[0])):
         raise BadOption(
             f"x={x!r}, y={y!r} is no position in {word}; x is east (or longitude), y is north (or latitude)."
         )
     with p.store.begin(PUBLIC) as connection:
-        locator = p.locator(connection, at)
+        locator = _locator(p, connection, at)
         register = p.register(connection)
     located = locator.locate_many(east, north)
     depth = p.place.level_names.index(p.place.unit_level)
@@ -43,7 +49,7 @@ def locate(p: Platform, x: float, y: float, *, crs: str, at: date, accuracy: flo
         category=np.array(["\0"], dtype=object),  # no category: no rule begins with it, the territory answers
         territory_code=np.array([code], dtype=object),
         finest_code=np.array([code], dtype=object),
-        day=np.array([at], dtype="datetime64[D]"),
+        day=np.array([day], dtype="datetime64[D]"),
     )
     names = {unit.code: unit.name for unit in register.units}
     unit, forward = str(rulings.unit[0]), str(rulings.forward_to[0])
@@ -56,7 +62,7 @@ def locate(p: Platform, x: float, y: float, *, crs: str, at: date, accuracy: flo
         "x": x,
         "y": y,
         "crs": word,
-        "at": at.isoformat(),
+        "at": day.isoformat(),
         "release": locator.areas.release_id,
         "levels": levels,
         "unit": {"code": unit, "name": names[unit]} if unit else None,
@@ -64,6 +70,13 @@ def locate(p: Platform, x: float, y: float, *, crs: str, at: date, accuracy: flo
         "forward_to": {"code": forward, "name": names[forward]} if forward else None,
         "confidence": None if accuracy is None else round(float(confidence_of(border, np.array([accuracy]))[0]), 6),
     }
+
+
+def _locator(p: Platform, connection: Connection, at: date | AsOf) -> Locator:
+    if isinstance(at, AsOf) and at.known is not None:
+        known = end_of_day(at.known, p.place.timezone)
+        return p.locator_of(connection, area_store.release_on(connection, at.day, known=known))
+    return p.locator_to_read(connection, at.day if isinstance(at, AsOf) else at)
 
 
 def _level_answer(

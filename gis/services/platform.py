@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from datetime import date
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from gis.assignment.locator import Locator
 from gis.assignment.responsibility import Register
@@ -15,6 +15,7 @@ from gis.rights import ALL
 from gis.settings import Settings
 from gis.store import areas as area_store
 from gis.store import registers as register_store
+from gis.store import releases as release_store
 from gis.store.cluster import Cluster
 from gis.store.engine import Connection, Store
 from gis.store.places import claim
@@ -22,6 +23,7 @@ from gis.store.places import claim
 __all__ = ["Platform", "open_platform"]
 
 T = TypeVar("T")
+_DAYS_KEPT: Final = 64
 
 
 class Platform:
@@ -33,6 +35,7 @@ class Platform:
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
         self._building: dict[Hashable, threading.Lock] = {}
+        self._latest: dict[date, int | None] = {}  #: the release that readers of a day were answered from
 
     @property
     def place(self) -> Place:
@@ -69,6 +72,44 @@ class Platform:
         """The locator of the release in force on `day`."""
         return self.locator_of(connection, area_store.release_on(connection, day))
 
+    def locator_to_read(self, connection: Connection, day: date) -> Locator:
+        """As `locator`; right after a release woke the one before it, while another thread builds the new index.
+
+        A reader is never kept waiting by a release, and the answer names the release it was given on. Writers use
+        `locator`, which waits.
+        """
+        release_id = area_store.release_on(connection, day)
+        with self._lock:
+            before = self._latest.get(day)
+            built = ("locator", release_id) in self._kept
+            old = None if before is None else self._kept.get(("locator", before))
+        if not built and old is not None:
+            self._build_behind(release_id)
+            return cast(Locator, old)
+        found = self.locator_of(connection, release_id)
+        with self._lock:
+            if len(self._latest) > _DAYS_KEPT:
+                self._latest.clear()
+            self._latest[day] = release_id
+        return found
+
+    def _build_behind(self, release_id: int | None) -> None:
+        """Build a release's locator in a thread of its own, once."""
+        with self._lock:
+            if ("behind", release_id) in self._building:
+                return
+            self._building["behind", release_id] = threading.Lock()
+
+        def build() -> None:
+            try:
+                with self.store.begin(ALL) as connection:
+                    self.locator_of(connection, release_id)
+            finally:
+                with self._lock:
+                    self._building.pop(("behind", release_id), None)
+
+        threading.Thread(target=build, name=f"locator-{release_id}", daemon=True).start()
+
     def locator_of(self, connection: Connection, release_id: int | None) -> Locator:
         """The locator of a release, built once: what a release holds never changes."""
         levels = self.place.level_names
@@ -77,12 +118,14 @@ class Platform:
         )
 
     def register(self, connection: Connection) -> Register:
-        """Units, territories and rules with all their versions."""
-        return Register(
+        """Units, territories and rules with all their versions, areas that ended replaced by their successors."""
+        stored = Register(
             units=register_store.units(connection),
             territories=register_store.territories(connection),
             rules=register_store.rules(connection),
         )
+        chosen = release_store.successors(connection)
+        return stored.succeeded([(row.ending, row.successor, row.valid_from) for row in chosen])
 
 
 def open_platform(settings: Settings) -> Platform:

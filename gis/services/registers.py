@@ -1,4 +1,4 @@
-"""Loading registers: units with territories, categories, rules, parts. A stored version's words never change."""
+"""Loading registers: units with territories, categories, rules. A stored version's words never change."""
 
 from __future__ import annotations
 
@@ -54,7 +54,6 @@ def _require_known(connection: Connection, register: str, frame: pd.DataFrame) -
     wanted: dict[str, tuple[tuple[str, ...], Callable[[], set[str]]]] = {
         "territories": (("unit",), lambda: {unit.code for unit in store.units(connection)}),
         "rules": (("unit",), lambda: {unit.code for unit in store.units(connection)}),
-        "parts": (("owner_unit", "maintenance_unit"), lambda: {unit.code for unit in store.units(connection)} | {""}),
     }
     faults: list[str] = []
     columns, known_units = wanted.get(register, ((), set))

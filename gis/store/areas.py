@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ import numpy as np
 import shapely
 from sqlalchemy import Connection, func, select, text
 
-from gis.areas import AreaSet, DeliveredLayer, Delivery, Feature, LevelAreas
+from gis.acts import Act
+from gis.areas import AreaSet, DeliveredLayer, Delivery, Feature, LevelAreas, ReleaseFacts
 from gis.store.engine import copy_frame, sql_file
 from gis.store.tables import area, feature, release_area, release_feature
 
@@ -21,7 +23,9 @@ __all__ = [
     "add_event",
     "add_release",
     "add_members",
+    "add_carried",
     "current_members",
+    "delivery_of",
     "load_areas",
     "load_features",
     "lock_boundaries",
@@ -39,9 +43,10 @@ def lock_boundaries(connection: Connection, *, alone: bool) -> None:
     connection.execute(text(f"SELECT {name}({_LOCK})"))
 
 
-def release_on(connection: Connection, day: date) -> int | None:
-    """The id of the release in force on a day; None when there is none."""
-    return connection.execute(text(sql_file("release_on.sql")), {"day": day}).scalar_one_or_none()
+def release_on(connection: Connection, day: date, *, known: datetime | None = None) -> int | None:
+    """The id of the release in force on a day, as known now or before the moment `known`; None when there is none."""
+    values = {"day": day, "known": known}
+    return connection.execute(text(sql_file("release_on.sql")), values).scalar_one_or_none()
 
 
 def load_areas(connection: Connection, release_id: int | None, levels: Sequence[str]) -> AreaSet:
@@ -107,11 +112,54 @@ def current_members(connection: Connection, day: date) -> list[Any]:
     return list(connection.execute(query))
 
 
+def delivery_of(connection: Connection, row: Any) -> Delivery:
+    """The delivery that a release came from, made of what is stored: to compare it anew with another release."""
+    names = ("level", "code", "name", "name_en", "parent", "residents", "has_children")
+    query = (
+        select(*(area.c[name] for name in names), func.ST_AsBinary(area.c.geom).label("wkb"))
+        .join(release_area, release_area.c.area_id == area.c.id)
+        .where(release_area.c.release_id == row.id, release_area.c.delivered)
+        .order_by(area.c.id)
+    )
+    found = connection.execute(query).all()
+    layers = [_delivered_layer(level, row.scopes, [r for r in found if r.level == level]) for level in row.levels]
+    facts = ReleaseFacts(row.title, row.document, row.source, row.licence, row.synthetic, row.line_accuracy_m)
+    features = load_features(connection, row.id)
+    accepted = tuple((str(kind), str(reason)) for kind, reason in row.accepted)
+    told = connection.execute(
+        text("SELECT findings::text, fields::text FROM release WHERE id = :id"), {"id": row.id}
+    ).one()
+    return Delivery(facts, row.valid_from, tuple(layers), tuple(features), row.hash, accepted, *told)
+
+
+def _delivered_layer(level: str, scopes: Mapping[str, str], rows: Sequence[Any]) -> DeliveredLayer:
+    def column(name: str) -> Any:
+        return np.array([getattr(row, name) for row in rows], dtype=object)
+
+    residents = [np.nan if row.residents is None else float(row.residents) for row in rows]
+    return DeliveredLayer(
+        level=level,
+        scope=scopes.get(level, "full"),
+        codes=column("code"),
+        names=column("name"),
+        names_en=column("name_en"),
+        parents=column("parent"),
+        residents=np.array(residents, dtype=float),
+        has_children=column("has_children").astype(bool),
+        geometry=np.asarray(shapely.from_wkb([bytes(row.wkb) for row in rows]), dtype=object),
+    )
+
+
 def add_release(connection: Connection, delivery: Delivery, *, base_id: int | None, accepted: str) -> int:
     """Store what a delivery says about itself and which release it was compared with; returns the release's id."""
     facts = delivery.facts
-    names = "title, document, source, licence, synthetic, valid_from, line_accuracy_m, levels, hash, base_id, accepted"
-    values = ", ".join(f":{name}" for name in names.split(", ")).replace(":accepted", "CAST(:accepted AS jsonb)")
+    names = (
+        "title, document, source, licence, synthetic, valid_from, line_accuracy_m, levels, hash, base_id, accepted, "
+        "findings, fields, scopes"
+    )
+    values = ", ".join(f":{name}" for name in names.split(", "))
+    for name in ("accepted", "findings", "fields", "scopes"):
+        values = values.replace(f":{name}", f"CAST(:{name} AS jsonb)")
     return int(
         connection.execute(
             text(f"INSERT INTO release ({names}) VALUES ({values}) RETURNING id"),
@@ -127,6 +175,9 @@ def add_release(connection: Connection, delivery: Delivery, *, base_id: int | No
                 "hash": delivery.hash,
                 "base_id": base_id,
                 "accepted": accepted,
+                "findings": delivery.findings,
+                "fields": delivery.fields,
+                "scopes": json.dumps({layer.level: layer.scope for layer in delivery.layers}),
             },
         ).scalar_one()
     )
@@ -152,7 +203,7 @@ def add_members(
         copy_frame(connection, "staged_area", frame)
     connection.execute(text(sql_file("add_areas.sql")), {"release_id": release_id, "srid": srid})
     connection.execute(
-        text("INSERT INTO release_area SELECT :release_id, id FROM unnest(CAST(:kept AS bigint[])) id"),
+        text("INSERT INTO release_area SELECT :release_id, id, true FROM unnest(CAST(:kept AS bigint[])) id"),
         {"release_id": release_id, "kept": list(kept)},
     )
     if features is None:
@@ -180,8 +231,19 @@ def _area_frame(layer: DeliveredLayer, which: Any, paths: Mapping[str, str]) -> 
             "has_children": layer.has_children[which],
             "area_m2": shapely.area(geometry),
             "wkb": shapely.to_wkb(geometry, hex=True),
+            "delivered": _delivered(layer, which),
         }
     )
+
+
+def _delivered(layer: DeliveredLayer, which: Any) -> Any:
+    """The line as delivered, where it is not the one that is stored; None where it is."""
+    out = np.full(len(which), None, dtype=object)
+    if layer.delivered is not None:
+        original, stored = layer.delivered[which], layer.geometry[which]
+        other = ~shapely.equals_exact(original, stored)
+        out[other] = shapely.to_wkb(original[other], hex=True)
+    return out
 
 
 def _feature_frame(features: Sequence[Feature]) -> pd.DataFrame:
@@ -200,11 +262,22 @@ def _feature_frame(features: Sequence[Feature]) -> pd.DataFrame:
     )
 
 
-def add_event(connection: Connection, release_id: int, step: str, *, at: datetime, by: str, reason: str = "") -> None:
-    """Append what happened to a release."""
+def add_carried(connection: Connection, release_id: int, carried: Sequence[int]) -> None:
+    """Areas that a release takes over from the one below it, because they were not in its delivery."""
     connection.execute(
-        text("INSERT INTO release_event (release_id, step, at, by, reason) VALUES (:id, :step, :at, :by, :reason)"),
-        {"id": release_id, "step": step, "at": at, "by": by, "reason": reason},
+        text("INSERT INTO release_area SELECT :release_id, id, false FROM unnest(CAST(:carried AS bigint[])) id"),
+        {"release_id": release_id, "carried": list(carried)},
+    )
+
+
+def add_event(connection: Connection, release_id: int, step: str, act: Act, *, bound: str = "{}") -> None:
+    """Append what happened to a release; `bound` is what an approval is for, as JSON."""
+    connection.execute(
+        text(
+            "INSERT INTO release_event (release_id, step, at, by, reason, bound) "
+            "VALUES (:id, :step, :at, :by, :reason, CAST(:bound AS jsonb))"
+        ),
+        {"id": release_id, "step": step, "at": act.at, "by": act.by, "reason": act.reason, "bound": bound},
     )
 
 

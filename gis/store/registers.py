@@ -1,4 +1,4 @@
-"""Registers: units, territories, categories, rules and parts, each row with its days of validity."""
+"""Registers: units, territories, categories and rules, each row with its days of validity."""
 
 from __future__ import annotations
 
@@ -31,11 +31,6 @@ REGISTERS: Final[Mapping[str, _Register]] = {
     "territories": _Register("territory", ("area_code",), ("unit",)),
     "categories": _Register("category", ("scheme", "kind", "code"), ("parent", "name", "name_en", "sensitive")),
     "rules": _Register("rule", ("code",), ("ord", "category", "area", "unit", "reason", "reason_en")),
-    "parts": _Register(
-        "part",
-        ("code",),
-        ("type", "name", "owner_unit", "maintenance_unit", "state", "accuracy_class", "data_source", "geom"),
-    ),
 }
 
 
@@ -53,25 +48,19 @@ class Merged:
 def merge(connection: Connection, register: str, frame: pd.DataFrame) -> Merged:
     """Add the versions of a register that are not stored; a stored version's words never change, its last day may.
 
-    `frame` has the register's key and field columns, `valid_from` and `valid_to` (days, missing = open); parts give
-    their position as columns x, y in place of geom.
+    `frame` has the register's key and field columns, `valid_from` and `valid_to` (days, missing = open).
     """
     what = REGISTERS[register]
     columns = ", ".join((*what.key, *what.fields))
-    srid = connection.execute(text("SELECT Find_SRID('gridward', 'part', 'geom')")).scalar_one()
     connection.execute(text("DROP TABLE IF EXISTS staged_register"))
     connection.execute(
         text(
             f"CREATE TEMP TABLE staged_register ON COMMIT DROP AS "
-            f"SELECT {columns}, NULL::float8 AS x, NULL::float8 AS y, NULL::date AS valid_from, NULL::date AS valid_to "
+            f"SELECT {columns}, NULL::date AS valid_from, NULL::date AS valid_to "
             f"FROM {what.table} LIMIT 0"
         )
     )
     copy_frame(connection, "staged_register", frame)
-    if "geom" in what.fields:
-        connection.execute(
-            text("UPDATE staged_register SET geom = ST_SetSRID(ST_MakePoint(x, y), :srid)"), {"srid": srid}
-        )
     names = {
         "{table}": what.table,
         "{columns}": columns,

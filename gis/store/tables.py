@@ -58,6 +58,7 @@ release_area = Table(
     METADATA,
     Column("release_id", Integer, primary_key=True),
     Column("area_id", BigInteger, primary_key=True),
+    Column("delivered", Boolean, nullable=False),
 )
 
 release_feature = Table(

@@ -68,11 +68,9 @@ def district() -> Iterator[Platform]:
 
 def fill(platform: Platform) -> None:
     """Boundaries, registers and reports."""
-    delivery = check_delivery(ROOT / "data/boundaries/zhonglou/2025-01", platform.place, valid_from=None).require_clean(
-        {}
-    )
+    delivery = check_delivery(ROOT / "data/boundaries/zhonglou/2025-01", platform.place).require_clean({})
     staged = boundaries.stage(platform, delivery, by="test", now=NOW)
-    boundaries.approve(platform, staged.release_id, by="test", now=NOW)
+    boundaries.approve(platform, staged.release_id, by="approver", now=NOW)
     boundaries.activate(platform, staged.release_id, by="test", now=NOW)
     folder = ROOT / "data/reference"
     units, territories = (read_register(folder / f"{name}.csv", name) for name in ("units", "territories"))

@@ -114,7 +114,7 @@ def test_bad_rows_are_named_and_the_rest_is_stored(run: Run, own_database: Setti
         (("locate", "119.93", "31.78", "--accuracy", "-1"), 2, "accuracy is -1.0"),
         (("locate", "x", "31.78"), 2, "'x' is not a valid float"),
         (("why", "ZL2601-0000001"), 1, "There is no case"),
-        (("boundaries", "check", "none"), 2, "which is no folder"),
+        (("boundaries", "check", "none"), 2, "which does not exist"),
         (("boundaries", "approve", "99"), 1, "There is no release 99"),
         (("boundaries", "stage", ".", "--accept", "x"), 2, "--accept is 'x'"),
         (("rules", "load"), 2, "FILE is missing"),

@@ -155,7 +155,7 @@ def test_an_unknown_base_map_layer_names_the_known_ones(client: FlaskClient) -> 
 def test_the_description_covers_every_address_of_the_api(app: Flask, client: FlaskClient) -> None:
     paths = client.get("/api/openapi.json").json["paths"]
     rules = {
-        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith("/api/")
         for method in rule.methods - {"HEAD", "OPTIONS"}
@@ -174,6 +174,9 @@ def test_the_description_refers_only_to_what_it_holds(app: Flask) -> None:
 ANSWERED = (
     "/api/v1/locate?x=119.93&y=31.78&accuracy=30",
     "/api/v1/releases",
+    "/api/v1/releases/1",
+    "/api/v1/releases/1/diff",
+    "/api/v1/releases/1/impact",
     "/api/v1/cases?limit=3",
     "/api/v1/cases/{no}",
     "/api/v1/cases/{no}/why",
@@ -190,6 +193,7 @@ ANSWERED = (
 def test_answers_are_as_described(client: FlaskClient, numbers: list[str], address: str) -> None:
     document: dict[str, Any] = client.get("/api/openapi.json").json
     path = re.sub(r"/basemap/\w+", "/basemap/{layer}", address.partition("?")[0])
+    path = re.sub(r"/releases/\d+", "/releases/{release}", path)
     answer = client.get(address.format(no=numbers[0]))
     content = document["paths"][path]["get"]["responses"][str(answer.status_code)]["content"]
     wanted = content[answer.mimetype]["schema"]
@@ -206,7 +210,14 @@ class TestThePublic:
     """Somebody who reaches a server that is not bound to its own machine."""
 
     @pytest.mark.parametrize(
-        "address", ["/api/v1/cases", "/api/v1/cases/{no}", "/api/v1/cases/{no}/why", "/api/v1/density"]
+        "address",
+        [
+            "/api/v1/cases",
+            "/api/v1/cases/{no}",
+            "/api/v1/cases/{no}/why",
+            "/api/v1/density",
+            "/api/v1/releases/1/impact",
+        ],
     )
     def test_is_shown_no_single_case(self, public: FlaskClient, numbers: list[str], address: str) -> None:
         answer = public.get(address.format(no=numbers[0]))

@@ -18,7 +18,11 @@ __all__ = ["api", "describe"]
 
 api = Blueprint("openapi", __name__, url_prefix="/api")
 
-_PATH_WORDS = {"no": "A case number, for example ZL2601-0000123.", "layer": "A layer of the base map."}
+_PATH_WORDS = {
+    "no": "A case number, for example ZL2601-0000123.",
+    "layer": "A layer of the base map.",
+    "release": "The id of a boundary release.",
+}
 
 
 @api.get("/openapi.json")
@@ -77,7 +81,7 @@ def _path_parameter(name: str) -> dict[str, Any]:
         "name": name,
         "in": "path",
         "required": True,
-        "schema": {"type": "string"},
+        "schema": {"type": "integer" if name == "release" else "string"},
         "description": _PATH_WORDS[name],
     }
 

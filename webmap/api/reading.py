@@ -57,6 +57,28 @@ def releases(_values: Values) -> Response:
     return jsonify(releases=boundaries.releases(current_platform()))
 
 
+@api.get("/releases/<int:release>")
+@operation(Operation(answers={200: "ReleasePage"}, faults=(400, 404, 503)))
+def release(_values: Values, release: int) -> Response:
+    """One release with what happened to it."""
+    return jsonify(boundaries.history(current_platform(), release))
+
+
+@api.get("/releases/<int:release>/diff")
+@operation(Operation(answers={200: "ReleaseDiff"}, faults=(400, 404, 503)))
+def release_diff(_values: Values, release: int) -> Response:
+    """What a release changes against the one below it, by level."""
+    return jsonify(boundaries.diff(current_platform(), release))
+
+
+@api.get("/releases/<int:release>/impact")
+@operation(Operation(answers={200: "ReleaseImpact"}, faults=(400, 403, 404, 503)))
+def release_impact(_values: Values, release: int) -> Response:
+    """What waking a release would change, from unit to unit."""
+    require_cases()
+    return jsonify(boundaries.impact(current_platform(), release).as_json())
+
+
 @api.get("/cases")
 @operation(
     Operation(

@@ -97,6 +97,53 @@ def _of_location() -> Schema:
             synthetic=YES_NO,
         ),
         "Releases": _object(releases=_list(_ref("Release"))),
+        **_of_releases(),
+    }
+
+
+def _of_releases() -> Schema:
+    step = _object(step=TEXT, at=MOMENT, by=TEXT, reason=TEXT)
+    effect = _object(step=TEXT, at=MOMENT, by=TEXT, policy=TEXT, counts=_map(WHOLE))
+    flow = {"from": _or_null(TEXT), "to": _or_null(TEXT), "m2": NUMBER}
+    change = _object(
+        kinds=_list(TEXT),
+        old=_list(TEXT),
+        new=_list(TEXT),
+        gained_m2=NUMBER,
+        lost_m2=NUMBER,
+        deviation_m=_or_null(NUMBER),
+        flows=_list(_object(**flow)),
+    )
+    level = _object(counts=_map(WHOLE), changes=_list(change), lineage=_list(_list({})))
+    moves = _list(_object(**{"from": TEXT, "to": TEXT, "n": WHOLE}))
+    return {
+        "ReleasePage": _object(
+            id=WHOLE,
+            levels=_list(TEXT),
+            status=TEXT,
+            valid_from=DAY,
+            hash=TEXT,
+            title=TEXT,
+            document=TEXT,
+            synthetic=YES_NO,
+            source=TEXT,
+            base=_or_null(WHOLE),
+            line_accuracy_m=NUMBER,
+            accepted=_list(_list(TEXT)),
+            steps=_list(step),
+            effects=_list(effect),
+        ),
+        "ReleaseDiff": _object(
+            release=WHOLE, base=_or_null(WHOLE), lapsed=YES_NO, levels=_map(level), corrections=_list(_list(TEXT))
+        ),
+        "ReleaseImpact": _object(
+            release=WHOLE,
+            base=_or_null(WHOLE),
+            looked_at=WHOLE,
+            open_cases=moves,
+            parts=moves,
+            ending=_list(_object(code=TEXT, successor=_or_null(TEXT))),
+        ),
     }
 
 

@@ -1,0 +1,1 @@
+"""What runs in the sandbox: unpacking, recognising and opening files that nobody trusts yet."""

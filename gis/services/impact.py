@@ -1,0 +1,256 @@
+"""What a release does to what is at work: from unit to unit for open cases and parts, and who names areas that end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import shapely
+
+from gis.acts import Act
+from gis.areas import AreaSet
+from gis.assignment.evidence import Decisions, decide, survey
+from gis.assignment.locator import Locator
+from gis.assignment.workflow import TRANSITIONS
+from gis.errors import BadOption
+from gis.services.columns import decision_columns
+from gis.services.platform import Platform
+from gis.store import areas as area_store
+from gis.store import releases as records
+from gis.store.engine import Connection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["POLICIES", "Impact", "apply", "measure", "take_back"]
+
+#: what becomes of open cases whose answer changes; default: who has not been sent out yet moves, who has been keeps it
+POLICIES: Final = ("default", "keep", "move", "ask")
+_WAITING: Final = ("border_desk", "outside", "gap")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Impact:
+    """Open cases whose unit or outcome would change, as columns with their new decision, and the counts of it.
+
+    `units` and `parts` count from unit -> to unit ('' = none, `desk`, `outside` and `gap` by their words).
+    """
+
+    release_id: int
+    base_id: int | None
+    valid_from: date
+    looked_at: int
+    rows: Sequence[Any]  #: the affected cases as they stand
+    decided: Decisions | None  #: of the affected cases, in the order of `rows`
+    units: Mapping[tuple[str, str], int]
+    parts: Mapping[tuple[str, str], int]
+    ending: Sequence[str]  #: area codes that end while a territory or rule names them
+    proposed: Mapping[str, str]  #: ending code -> successor, from the lineage
+
+    def as_json(self) -> dict[str, Any]:
+        """The impact as it is shown; lists sorted by number, the largest first."""
+
+        def pairs(counts: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
+            ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            return [{"from": a, "to": b, "n": n} for (a, b), n in ordered]
+
+        return {
+            "release": self.release_id,
+            "base": self.base_id,
+            "looked_at": self.looked_at,
+            "open_cases": pairs(self.units),
+            "parts": pairs(self.parts),
+            "ending": [{"code": code, "successor": self.proposed.get(code)} for code in self.ending],
+        }
+
+    def digest(self) -> str:
+        """What an approval is bound to: which units give to which, and which named areas end; not how many cases."""
+        told = [sorted(map(list, self.units)), sorted(map(list, self.parts)), list(self.ending)]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def measure(
+    p: Platform, connection: Connection, release_id: int, *, chosen: Mapping[str, str], everything: bool = False
+) -> Impact:
+    """What waking a release would change; `chosen` are successors (ending code -> code) not yet stored.
+
+    `everything` decides every open case anew instead of the candidates: slow, and the judge of the tests.
+    """
+    row = next(r for r in area_store.releases(connection) if r.id == release_id)
+    old, new = p.locator_of(connection, row.base_id), p.locator_of(connection, release_id)
+    depth = p.place.level_names.index(p.place.unit_level)
+    ground = _differing_ground(old.areas, new.areas, depth)
+    changed = None if ground is None else shapely.to_wkb(ground)
+    if everything:
+        changed = shapely.to_wkb(shapely.box(-1e8, -1e8, 1e8, 1e8))
+    rows = records.candidates(connection, release_id, changed=changed)
+    ending = records.ending_codes(connection, release_id, row.base_id)
+    proposed = _proposed(records.lineage(connection, release_id) if ending else [], ending) | {
+        k: v for k, v in chosen.items() if k in ending
+    }
+    register = p.register(connection).succeeded([(a, b, row.valid_from) for a, b in proposed.items()])
+    decisions = _decide_again(p, new, register, rows, row.valid_from)
+    affected = _affected(rows, decisions)
+    kept = [rows[i] for i in affected]
+    again = _decide_again(p, new, register, kept, row.valid_from)
+    units = Counter(zip(map(_standing, kept), _standings(again), strict=True))
+    parts = _parts(connection, ground, (old, new), register, (depth, row.valid_from))
+    return Impact(release_id, row.base_id, row.valid_from, len(rows), kept, again, units, parts, ending, proposed)
+
+
+def _differing_ground(old: AreaSet, new: AreaSet, depth: int) -> Any | None:
+    """Ground on which the unit level of two releases differs in shape; None where it does not."""
+    a, b = old.levels[depth], new.levels[depth]
+    gone, come = ~np.isin(a.ids, b.ids), ~np.isin(b.ids, a.ids)
+    if not gone.any() and not come.any():
+        return None
+    by_code = dict(zip(b.codes[come], b.geometry[come], strict=True))
+    pieces = [
+        shapely.symmetric_difference(geometry, by_code[code])
+        for code, geometry in zip(a.codes[gone], a.geometry[gone], strict=True)
+        if code in by_code
+    ]
+    pieces.append(
+        shapely.symmetric_difference(shapely.union_all(a.geometry[gone]), shapely.union_all(b.geometry[come]))
+    )
+    ground = shapely.union_all([piece for piece in pieces if not piece.is_empty])
+    return None if ground.is_empty else ground
+
+
+def _proposed(lineage: Sequence[Sequence[Any]], ending: Sequence[str]) -> dict[str, str]:
+    """The successor that took the most of an ending area's ground."""
+    best: dict[str, tuple[float, str]] = {}
+    for old, new, share in lineage:
+        if old in ending and (share, new) > best.get(old, (0.0, "")):
+            best[old] = (share, new)
+    return {old: new for old, (_, new) in best.items()}
+
+
+def _decide_again(p: Platform, locator: Locator, register: Any, rows: Sequence[Any], first: date) -> Decisions | None:
+    if not rows:
+        return None
+
+    def column(name: str, kind: Any) -> Any:
+        return np.array([getattr(row, name) for row in rows], dtype=kind)
+
+    accuracy = column("accuracy_m", float)
+    found = survey(locator, column("x", float), column("y", float), accuracy, unit_level=p.place.unit_level)
+    days = np.array([max(row.received_on, first) for row in rows], dtype="datetime64[D]")
+    return decide(locator, register, found, accuracy=accuracy, category=column("category", object), day=days)
+
+
+def _affected(rows: Sequence[Any], d: Decisions | None) -> list[int]:
+    if d is None:
+        return []
+    new = zip(d.rulings.unit, d.rulings.forward_to, d.outcome, strict=True)
+    return [
+        i
+        for i, (row, answer) in enumerate(zip(rows, new, strict=True))
+        if (row.unit or "", row.forward_to or "", row.outcome) != answer
+    ]
+
+
+def _standing(row: Any) -> str:
+    return str(row.outcome if row.outcome != "located" else row.unit or row.forward_to or "")
+
+
+def _standings(d: Decisions | None) -> list[str]:
+    if d is None:
+        return []
+    units = np.where(d.rulings.unit != "", d.rulings.unit, d.rulings.forward_to)
+    return [str(u) if o == "located" else str(o) for u, o in zip(units, d.outcome, strict=True)]
+
+
+def _parts(
+    connection: Connection, ground: Any | None, locators: tuple[Locator, Locator], register: Any, at: tuple[int, date]
+) -> Mapping[tuple[str, str], int]:
+    """Parts on changed ground by the unit of their territory before and after."""
+    if ground is None:
+        return {}
+    depth, day = at
+    x, y = records.parts_on(connection, shapely.to_wkb(ground), day)
+    sides = []
+    for locator in locators:
+        areas = locator.areas.levels[depth]
+        answer = locator.locate_many(x, y).levels[depth]
+        codes = np.append(areas.codes, "")[np.where(answer.index >= 0, answer.index, len(areas.codes))]
+        territory = {t.area_code: t.unit for t in register.territories if t.valid_to is None or t.valid_to > day}
+        sides.append([territory.get(code, "") for code in codes])
+    return Counter((a, b) for a, b in zip(*sides, strict=True) if a != b)
+
+
+def apply(connection: Connection, impact: Impact, act: Act, *, policy: str) -> dict[str, int]:
+    """Do to the affected cases what the policy says; returns how many moved, kept, and wait for a person."""
+    if policy not in POLICIES:
+        raise BadOption(f"--open-cases is {policy!r}; wanted one of {', '.join(POLICIES)}.")
+    counts = {"moved": 0, "kept": 0, "asked": 0}
+    if impact.decided is not None:
+        frame = _redecisions(impact, policy)
+        for action, n in Counter(frame.pop("action")).items():
+            counts[action] = n
+        records.redecide(connection, frame, act)
+    records.add_effect(connection, impact.release_id, "active", act, policy=policy, counts=counts)
+    return counts
+
+
+def _action(state: str, policy: str) -> str:
+    if policy == "default":
+        return "moved" if state in _WAITING else "kept"
+    return {"keep": "kept", "move": "moved", "ask": "asked"}[policy]
+
+
+def _redecisions(impact: Impact, policy: str) -> pd.DataFrame:
+    import pandas as pd
+
+    d, rows = impact.decided, impact.rows
+    actions = [_action(row.state, policy) for row in rows]
+    states = [str(s) if s in TRANSITIONS[row.state] else "border_desk" for row, s in zip(rows, d.state, strict=True)]  # type: ignore[union-attr]
+    would = _standings(d)
+    now = [
+        {"moved": new, "kept": row.state, "asked": "border_desk"}[action]
+        for action, new, row in zip(actions, states, rows, strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "received_on": [row.received_on for row in rows],
+            "id": [row.id for row in rows],
+            "action": actions,
+            "decided": [a == "moved" for a in actions],
+            "kind": [now[i] if a != "kept" else "boundary" for i, a in enumerate(actions)],
+            "note": [
+                f"release {impact.release_id}: {_standing(row)} -> {w}" for row, w in zip(rows, would, strict=True)
+            ],
+            "state": now,
+            **{name: [getattr(row, name) for row in rows] for name in ("x", "y", "category", "accuracy_m")},
+            "on_day": [max(row.received_on, impact.valid_from) for row in rows],
+            **decision_columns(d),  # type: ignore[arg-type]
+        }
+    )
+
+
+def take_back(connection: Connection, release_id: int, act: Act) -> tuple[dict[str, int], list[Any]]:
+    """Give cases that a release moved the decision they had before; returns counts, and cases for a person to look at:
+    those on which steps were taken since, and those that were first decided on it."""
+    import pandas as pd
+
+    rows = records.decided_on(connection, release_id)
+    back = [row for row in rows if row.redecided and row.stepped is None]
+    left = [row for row in rows if not (row.redecided and row.stepped is None)]
+    if back:
+        frame = pd.DataFrame(
+            {
+                "received_on": [row.received_on for row in back],
+                "id": [row.id for row in back],
+                "note": [f"release {release_id} was withdrawn"] * len(back),
+            }
+        )
+        records.undecide(connection, frame, act)
+    counts = {"restored": len(back), "listed": len(left)}
+    records.add_effect(connection, release_id, "withdrawn", act, policy="", counts=counts)
+    return counts, left

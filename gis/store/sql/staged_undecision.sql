@@ -1,0 +1,2 @@
+CREATE TEMP TABLE IF NOT EXISTS staged_undecision (received_on date, id bigint, note text) ON COMMIT DROP;
+TRUNCATE staged_undecision
