@@ -120,7 +120,7 @@ def _around(ctx: click.Context, source: str | None) -> Around:
     except (DatabaseDown, DatabaseMissing):
         return Around(local_systems=settings.local_systems)
     known = {level: Known(names) for level, names in found.names.items()}
-    return Around(known, found.outline, found.fields, settings.local_systems)
+    return Around(known, found.shapes, found.fields, settings.local_systems)
 
 
 def _check(ctx: click.Context, path: str, options: Mapping[str, Any]) -> Checked:

@@ -131,12 +131,15 @@ def _entries(
 
 def _only_source(found: Mapping[str, Any], asked: Asked, name: str) -> Mapping[str, Any]:
     sources = found["sources"]
-    named = [s for s in sources if asked.layer and Path(s["name"]).stem.casefold() == asked.layer.casefold()]
+    wanted = (asked.layer or name).casefold()
+    named = [s for s in sources if s["name"].casefold() == wanted] or [
+        s for s in sources if asked.layer and Path(s["name"]).stem.casefold() == wanted
+    ]
     if len(sources) > 1 and len(named) == 1:
         return dict(named[0])
     if len(sources) > 1:
         raise BadOption(
-            f"{name} holds {len(sources)} layers: {', '.join(Path(s['name']).stem for s in sources)}; "
+            f"{name} holds {len(sources)} layers: {', '.join(s['name'] for s in sources)}; "
             "choose one with --layer NAME, or deliver them with a manifest.toml as one release."
         )
     if not sources:
@@ -188,7 +191,7 @@ def _one_layer(entry: LayerEntry, read: Mapping[str, Any]) -> Mapping[str, Any]:
     if len(layers) > 1:
         raise BadOption(f"{entry.file} holds several layers: {listed}. Choose one with --layer NAME.")
     if not layers[0]["rows"]:
-        raise FileFault(f"{entry.file} ({layers[0]['layer']}) has 0 records; nothing is stored.")
+        raise FileFault(f"{entry.file} has 0 records; nothing is stored.")
     return dict(layers[0])
 
 
@@ -202,7 +205,7 @@ def _assembled(
     for level in reversed(place.level_names):  # finest first: a parent must know whether it has children
         if level in by_level and by_level[level].crs and "code" in by_level[level].fields:
             layers.insert(0, _layer(by_level[level], place, no_children, layers))
-    accuracy = manifest.facts.line_accuracy_m if manifest.facts else 0.5
+    accuracy = manifest.facts.line_accuracy_m if manifest.facts else float(asked.facts.get("line_accuracy_m", 0.5))
     wanted = Wanted(accuracy, asked.repair, asked.snap_m, around.known)
     checked, said = check_layers(layers, place, wanted)
     features = [f for layer in raw if layer.entry.level in FEATURE_LAYERS for f in _features(layer)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,17 +24,19 @@ __all__ = ["Where", "placed"]
 
 Column = NDArray[np.object_]
 Shift = Callable[[NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
+#: what a GeoPackage writes for "nobody knows" (srs_id 0 and -1)
+_UNDEFINED: Final = re.compile(r"(?i)undefined (geographic|cartesian)|unknown engineering")
 _VERTICES: Final = 20_000  #: looked at to judge whether a CRS is plausible
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What a layer's position is held against: the place, what a person said, the outline of what is in force (working
+    """What a layer's position is held against: the place, what a person said, its level's polygons in force (working
     CRS, None without a release), and the file of the survey office's local systems."""
 
     place: Place
     asked: Asked
-    outline: Any = None
+    in_force: Column | None = None
     local_systems: Path | None = None
 
 
@@ -60,7 +63,7 @@ def placed(
     x, y = _sample(geometry)
     if not len(x):
         return geometry, word or place.crs, findings
-    verdict = judge(x, y, declared=word, place=place, reference=where.outline)
+    verdict = judge(x, y, declared=word, place=place, reference=where.in_force)
     if word is None or not verdict.fits:
         return geometry, "", [*findings, say("error", verdict.text)]
     findings += [say("note", verdict.text)] if verdict.text else []
@@ -104,7 +107,7 @@ def _declared(
         if str(inside) == "EPSG:4326" and read["file"].endswith(".arrow") and not read["latin"]:
             return word, [say("note", f"read in {word} as told; the format itself would mean WGS 84.")]
         return word, [say("note", f"read in {word} as told, though it says {str(inside)[:80]!r}.")]
-    if inside is None:
+    if inside is None or _UNDEFINED.search(str(inside)[:200]):
         return None, []
     try:
         return parse_crs(str(inside)), []

@@ -30,7 +30,7 @@ class Around:
     """What a layer is read against: what is in force today; all empty where nothing is, or no database is up."""
 
     known: Mapping[str, Known] = field(default_factory=dict)  #: by level
-    outline: Any = None  #: of everything in force, working CRS
+    shapes: Mapping[str, Column] = field(default_factory=dict)  #: polygons by level, working CRS
     mappings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  #: fields of this source's last delivery
     local_systems: Path | None = None  #: the survey office's parameter sets
 
@@ -80,7 +80,9 @@ def read_layer(entry: LayerEntry, source: Mapping[str, Any], read: Mapping[str, 
     findings += said
     geometry, said = _shapes(table[_WKB].to_numpy(zero_copy_only=False), read, entry, say)
     findings += said
-    moved, crs, said = placed(geometry, read, entry, Where(place, asked, around.outline, around.local_systems))
+    moved, crs, said = placed(
+        geometry, read, entry, Where(place, asked, around.shapes.get(entry.level), around.local_systems)
+    )
     findings += said
     fields, said = _mapped(columns, entry, place, around, say)
     findings += said
@@ -197,7 +199,7 @@ def _shapes(wkb: Column, read: Mapping[str, Any], entry: LayerEntry, say: Say) -
         kinds = sorted({why for _, why in rejected}) or ["no row at all"]
         numbers = ", ".join(str(i + 1) for i, _ in rejected[:20])
         raise FileFault(
-            f"{entry.file} ({read['layer']}) holds {len(geometry)} rows and no polygon: {'; '.join(kinds)}"
+            f"{entry.file} holds {len(geometry)} rows and no polygon: {'; '.join(kinds)}"
             f"{f' (rows {numbers})' if numbers else ''}. Wanted a layer of areas; nothing is stored."
         )
     findings += [

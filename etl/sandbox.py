@@ -200,7 +200,12 @@ def _files_of(path: Path) -> list[tuple[Path, Path]]:
         return _files_in(path)
     suffix, stem = path.suffix.casefold(), path.stem.casefold()
     if suffix in (".shp", ".dbf", ".shx"):
-        beside = [p for p in sorted(path.parent.iterdir()) if p.stem.casefold() == stem and not p.is_dir()]
+        parts = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+        beside = [
+            p
+            for p in sorted(path.parent.iterdir())
+            if p.stem.casefold() == stem and p.suffix.casefold() in parts and not p.is_dir()
+        ]
     elif suffix in (".gml", ".mif"):
         beside = [path, *(p for p in (path.with_suffix(".xsd"), path.with_suffix(".mid")) if p.exists())]
     else:

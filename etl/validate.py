@@ -23,6 +23,7 @@ from gis.place import Level, Place
 __all__ = ["Wanted", "check_layers", "size_outliers"]
 
 Indices = NDArray[np.int64]
+_CUT_BYTES: Final = 8  #: a shorter name that begins another is a name of its own
 _DEVIATIONS: Final = 8.0  #: robust standard deviations of log area beyond which a size is strange
 
 
@@ -49,8 +50,8 @@ def check_layers(
     out: list[DeliveredLayer] = []
     for given in layers:
         level = place.level(given.level)
-        known = asked.known.get(given.level, Known({}))
-        findings += shortened(_codes(given, level, known))
+        findings += shortened(_codes(given, level))
+        findings += shortened(_against_known(given, level, asked.known.get(given.level, Known({}))))
         slit = max(2.0, 4 * asked.line_accuracy_m)
         layer, said, edges = _mended(given, asked, slit)
         findings += shortened(said)
@@ -75,9 +76,8 @@ def at(shape: Any) -> Mapping[str, float]:
     return {"x": float(shapely.get_x(point)), "y": float(shapely.get_y(point))}
 
 
-def _codes(layer: DeliveredLayer, level: Level, known: Known) -> Iterator[Finding]:
+def _codes(layer: DeliveredLayer, level: Level) -> Iterator[Finding]:
     pattern = re.compile(level.code_pattern)
-    by_name = {name: code for code, name in known.names.items() if name}
     first: dict[str, int] = {}
     for i, code in enumerate(layer.codes):
         row = f"row {layer.row(i)}"
@@ -95,17 +95,25 @@ def _codes(layer: DeliveredLayer, level: Level, known: Known) -> Iterator[Findin
             )
             yield Finding("prefix", "warning", level.name, code, text, **at(layer.geometry[i]))
         name = layer.names[i]
-        if not name and level.parent is None:
+        if not name and level.parent is None and layer.names.any():
             yield Finding("name", "error", level.name, code, f"{row}: {code} has no name.", **at(layer.geometry[i]))
-        if (
-            known.names
-            and pattern.fullmatch(code)
-            and code not in known.names
-            and by_name.get(name, code) not in (code, *layer.codes)
-        ):
+
+
+def _against_known(layer: DeliveredLayer, level: Level, known: Known) -> Iterator[Finding]:
+    """Codes and names held against those in force: another office's numbers, names that a field cut."""
+    pattern = re.compile(level.code_pattern)
+    by_name = {name: code for code, name in known.names.items() if name}
+    delivered = set(layer.codes)
+    for i, (code, name) in enumerate(zip(layer.codes, layer.names, strict=True)):
+        row, full = f"row {layer.row(i)}", known.names.get(code, "")
+        if name and full != name and full.startswith(name) and len(name.encode("gb18030")) >= _CUT_BYTES:
+            text = f"{row}: {code} is called {name!r}, in force it is {full!r}: its field may have cut the name."
+            yield Finding("cut-name", "warning", level.name, code, text, **at(layer.geometry[i]))
+        other = by_name.get(name)
+        if other and pattern.fullmatch(code) and code not in known.names and other not in delivered:
             text = (
-                f"{row}: {code} is not in force, but {name} is, as {by_name[name]}. Taken as it is, {by_name[name]} "
-                f"becomes {code}; correct the code if it is another office's number for the same area."
+                f"{row}: {code} is not in force, but {name} is, as {other}. Taken as it is, {other} becomes {code}; "
+                "correct the code if it is another office's number for the same area."
             )
             yield Finding("other-code", "warning", level.name, code, text, **at(layer.geometry[i]))
 

@@ -323,7 +323,9 @@ def projected_near(extent: tuple[float, float, float, float], names: tuple[str, 
     west, south, east, north = extent
     area = AreaOfInterest(max(west - 6, -180), max(south - 1, -90), min(east + 6, 180), min(north + 1, 90))
     found = query_crs_info("EPSG", pj_types=PJType.PROJECTED_CRS, area_of_interest=area)
-    return tuple(f"EPSG:{info.code}" for info in found if info.name.startswith(names) and _known(int(info.code)))
+    # EPSG:32600 and the like are systems of zones, which no coordinate can be in.
+    named = [info for info in found if info.name.startswith(names) and "grid system" not in info.name]
+    return tuple(f"EPSG:{info.code}" for info in named if _known(int(info.code)))
 
 
 def in_feet(crs: str) -> tuple[str, ...]:

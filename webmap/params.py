@@ -113,6 +113,19 @@ FIELDS: Final[Mapping[str, Field]] = {
         "Answer as of this day of the place; today where absent.",
         "a day as YYYY-MM-DD",
     ),
+    "as_known": Field(
+        _day,
+        _DAY_SCHEMA,
+        "Answer as it was known at the end of this day; now where absent.",
+        "a day as YYYY-MM-DD",
+    ),
+    "on": Field(
+        _word(r"decided|[0-9]{1,9}"),
+        {"type": "string", "pattern": "^(decided|[0-9]{1,9})$"},
+        "Whose lines are counted by: `decided`, as each case was decided, or a release's id.",
+        "decided or a release's id",
+        "decided",
+    ),
     "accuracy": Field(
         _number(0, 100_000),
         {"type": "number", "minimum": 0, "maximum": 100000},

@@ -22,7 +22,7 @@ from gunicorn.app.base import BaseApplication
 import webmap
 from gis.errors import GridwardError, SystemFault
 from gis.periods import local_day
-from gis.services import database, maps
+from gis.services import boundaries, database, maps
 from gis.services.platform import Platform, open_platform
 from gis.settings import Settings
 from webmap.secret import secret_of
@@ -31,6 +31,7 @@ __all__ = ["is_loopback", "leave_root", "listen", "serve"]
 
 _THREADS = 8
 _GRACE_SECONDS = 10
+_DUE_SECONDS = 60.0
 
 
 def is_loopback(host: str) -> bool:
@@ -109,9 +110,16 @@ class _Server(BaseApplication):
 
 
 def _warm(platform: Platform) -> None:
-    """Prepare the first page in the background; a database that is not there yet is met by the first request."""
+    """Prepare the first page in the background; a database that is not there yet is met by the first request.
+
+    Then look each minute for releases whose first day has come: every server looks, the database lets one do it.
+    """
     with contextlib.suppress(GridwardError):
         maps.warm(platform, local_day(datetime.now(UTC), platform.place.timezone))
+    tick = threading.Event()  # never set: the thread ends with its process
+    while not tick.wait(_DUE_SECONDS):
+        with contextlib.suppress(GridwardError):
+            boundaries.wake_due(platform, now=datetime.now(UTC))
 
 
 def leave_root(user: str, *, reads: Path) -> str | None:

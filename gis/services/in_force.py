@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
-import shapely
+import numpy as np
+from numpy.typing import NDArray
 
 from gis.areas import LevelAreas
 from gis.errors import NotFound
@@ -22,11 +22,11 @@ __all__ = ["AreasOn", "InForce", "areas_on", "in_force"]
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """Names by code for each level, the outline of everything (working CRS; None without a release), and which field of
-    a source's last delivery said what, by level."""
+    """Names by code and polygons (working CRS) for each level, both empty without a release, and which field of a
+    source's last delivery said what, by level."""
 
     names: Mapping[str, Mapping[str, str]]
-    outline: Any
+    shapes: Mapping[str, NDArray[np.object_]]
     fields: Mapping[str, Mapping[str, str]]
 
 
@@ -47,9 +47,8 @@ def in_force(p: Platform, day: date, *, source: str | None) -> InForce:
         areas = p.locator_of(connection, release_id).areas
         fields = records.fields_of_source(connection, source) if source else {}
     names = {level.level: dict(zip(level.codes, level.names, strict=True)) for level in areas.levels}
-    top = areas.levels[0].geometry
-    outline = shapely.union_all(top) if len(top) else None
-    return InForce(names, outline, fields)
+    shapes = {level.level: level.geometry for level in areas.levels}
+    return InForce(names, shapes, fields)
 
 
 def areas_on(p: Platform, level: str, day: date, *, as_known: date | None = None) -> AreasOn:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, or_, select, text, tuple_
+import numpy as np
+from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, or_, select, text, true, tuple_
+from sqlalchemy import column as sql_column
 
 from gis.cases import CaseFilter
 from gis.quads import ranges
 from gis.store.engine import copy_frame, sql_file
-from gis.store.tables import cases
+from gis.store.tables import area, cases
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +27,7 @@ __all__ = [
     "case_row",
     "case_rows",
     "conditions",
+    "counts_as_decided",
     "counts_by_area",
     "density",
     "events",
@@ -35,6 +38,7 @@ __all__ = [
     "lock_keys",
     "misplaced",
     "name_of_code",
+    "positions",
     "replace_placements",
     "totals",
     "used",
@@ -135,6 +139,30 @@ def counts_by_area(
         .group_by(area, parent, cases.c.status)
     )
     return list(connection.execute(query))
+
+
+def counts_as_decided(connection: Connection, asked: Asked, *, depth: int) -> list[Any]:
+    """Cases per area of a level (depth from 1) by their newest decision: rows area (id or None), code, name, n."""
+    chosen = select(cases.c.received_on, cases.c.id).where(*conditions(asked)).subquery("chosen")
+    newest = text(
+        "SELECT d.area_ids[:depth] AS area FROM decision d "
+        "WHERE d.received_on = chosen.received_on AND d.case_id = chosen.id "
+        "ORDER BY d.seq DESC LIMIT 1"
+    ).bindparams(depth=depth)
+    named = newest.columns(sql_column("area", BigInteger)).lateral("named")
+    query = (
+        select(named.c.area, area.c.code, area.c.name, func.count().label("n"))
+        .select_from(chosen.join(named, true()).outerjoin(area, area.c.id == named.c.area))
+        .group_by(named.c.area, area.c.code, area.c.name)
+    )
+    return list(connection.execute(query))
+
+
+def positions(connection: Connection, asked: Asked) -> tuple[Any, Any]:
+    """Positions of a filter's cases as arrays x, y (metres, working CRS)."""
+    query = select(func.ST_X(cases.c.geom), func.ST_Y(cases.c.geom)).where(*conditions(asked))
+    rows = connection.execute(query).all()
+    return np.array([row[0] for row in rows], dtype=float), np.array([row[1] for row in rows], dtype=float)
 
 
 def density(connection: Connection, asked: Asked, *, level: int, limit: int) -> list[Any]:

@@ -82,7 +82,8 @@ def lineage(connection: Connection, release_id: int) -> list[Sequence[Any]]:
     """(old code, new code, share of the old ground) of what a release changes, all levels together."""
     query = (
         "SELECT l.value->'lineage' "
-        "FROM (SELECT changes FROM release_diff WHERE release_id = :id ORDER BY id DESC LIMIT 1) d, jsonb_each(d.changes) l"
+        "FROM (SELECT changes FROM release_diff WHERE release_id = :id ORDER BY id DESC LIMIT 1) d, "
+        "jsonb_each(d.changes) l"
     )
     return [row for found in connection.execute(text(query), {"id": release_id}).scalars() for row in found]
 

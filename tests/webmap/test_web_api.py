@@ -181,6 +181,8 @@ ANSWERED = (
     "/api/v1/cases/{no}",
     "/api/v1/cases/{no}/why",
     f"/api/v1/counts?level=cell&{WEEK}",
+    f"/api/v1/recounts?level=street&{WEEK}",
+    "/api/v1/recounts?level=cell&on=1",
     f"/api/v1/places?{WEEK}",
     f"/api/v1/density?{WEEK}&zoom=15",
     "/api/v1/areas?level=community&zoom=12",

@@ -10,10 +10,12 @@ from flask import Blueprint, Response, jsonify
 
 from gis.cases import AreaCounts, CaseFilter
 from gis.errors import RightsRefused
+from gis.periods import AsOf
 from gis.rights import PUBLIC
 from gis.services import boundaries, maps, views
 from gis.services import cases as cases_service
 from gis.services.locating import locate as locate_point
+from gis.services.recounts import recount
 from webmap.access import current_place, current_platform, current_rights, require_cases
 from webmap.api.operation import Operation, operation
 from webmap.api.shapes import case_json, counts_json, density_json, event_json, places_json, why_json
@@ -32,7 +34,7 @@ _GEOJSON: Final = "application/geo+json"
 @api.get("/locate")
 @operation(
     Operation(
-        query=("x", "y", "crs", "at", "accuracy"),
+        query=("x", "y", "crs", "at", "as_known", "accuracy"),
         required=("x", "y"),
         answers={200: "Location"},
     )
@@ -44,7 +46,7 @@ def locate(values: Values) -> Response:
         values["x"],
         values["y"],
         crs=values["crs"],
-        at=values["at"] or this_day(),
+        at=AsOf(values["at"] or this_day(), values["as_known"]),
         accuracy=values["accuracy"],
     )
     return jsonify(found)
@@ -142,6 +144,26 @@ def counts(values: Values) -> Response:
     # The areas' own sums leave out what was not on the map before; the coarsest level is the cheapest to ask for all.
     earlier = where.period and _counted(replace(where, period=where.period.before()), current_place().level_names[0])
     return jsonify(counts_json(found, earlier.total if earlier else 0, current_rights()))
+
+
+@api.get("/recounts")
+@operation(
+    Operation(
+        query=("level", "on", *FILTERS),
+        required=("level",),
+        answers={200: "Recount"},
+        faults=(400, 403, 404, 503),
+    )
+)
+def recounts(values: Values) -> Response:
+    """Cases per area as each was decided, or all on one release's lines."""
+    require_cases()
+    where = case_filter(values, current_place())
+    found = recount(
+        current_platform(), where, level=values["level"], on=values["on"], rights=current_rights(), today=this_day()
+    )
+    areas = [{"code": code, "name": found.names[code], "n": n} for code, n in sorted(found.areas.items())]
+    return jsonify(level=found.level, on=found.on, total=found.total, not_on_map=found.not_on_map, areas=areas)
 
 
 def _counted(where: CaseFilter, level: str) -> AreaCounts:

@@ -97,6 +97,13 @@ def _of_location() -> Schema:
             synthetic=YES_NO,
         ),
         "Releases": _object(releases=_list(_ref("Release"))),
+        "Recount": _object(
+            level=TEXT,
+            on=TEXT,
+            total=WHOLE,
+            not_on_map=WHOLE,
+            areas=_list(_object(code=TEXT, name=TEXT, n=WHOLE)),
+        ),
         **_of_releases(),
     }
 
