@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 
-from etl.findings import Finding
+from etl.findings import Finding, shortened
 from etl.manifest import FEATURE_LAYERS, Asked, LayerEntry, Manifest, manifest_of_file, read_manifest
 from etl.read import Around, RawLayer, folder_of, read_layer, source_named
 from etl.sandbox import Workroom
@@ -209,7 +210,7 @@ def _assembled(
     wanted = Wanted(accuracy, asked.repair, asked.snap_m, around.known)
     checked, said = check_layers(layers, place, wanted)
     features = [f for layer in raw if layer.entry.level in FEATURE_LAYERS for f in _features(layer)]
-    return tuple(checked), tuple(features), findings + said
+    return tuple(checked), tuple(features), [*findings, *said, *shortened(_feature_codes(features))]
 
 
 def _layer(raw: RawLayer, place: Place, no_children: set[str], finer: Sequence[DeliveredLayer]) -> DeliveredLayer:
@@ -236,6 +237,20 @@ def _layer(raw: RawLayer, place: Place, no_children: set[str], finer: Sequence[D
         geometry=raw.geometry[good],
         rows=np.flatnonzero(good) + 1,
     )
+
+
+def _feature_codes(features: Sequence[Feature]) -> Iterator[Finding]:
+    """Map features need a code of their own within their layer: by it their history is told."""
+    seen: set[tuple[str, str]] = set()
+    for f in features:
+        point = shapely.point_on_surface(f.geometry)
+        where = {"x": float(shapely.get_x(point)), "y": float(shapely.get_y(point))}
+        if not f.code:
+            yield Finding("code", "error", f.layer, "", f"{f.name or 'a feature'} has no code; wanted one.", **where)
+        elif (f.layer, f.code) in seen:
+            text = f"code {f.code} is in the layer {f.layer} twice; wanted one feature per code."
+            yield Finding("duplicate-code", "error", f.layer, f.code, text, **where)
+        seen.add((f.layer, f.code))
 
 
 def _below(place: Place, level: str) -> str | None:

@@ -17,7 +17,7 @@ from gis.place import Place
 
 __all__ = ["FEATURE_LAYERS", "Asked", "LayerEntry", "Manifest", "manifest_of_file", "read_manifest"]
 
-#: layers that are no nested level: drawn on maps and used for names
+#: layers that are no nested level: drawn on maps, used for names, or flat divisions of the same ground
 FEATURE_LAYERS: Final = (
     "road",
     "river",
@@ -27,6 +27,9 @@ FEATURE_LAYERS: Final = (
     "building_site",
     "urban_village",
     "landmark",
+    "responsibility_grid",
+    "assessment_grid",
+    "neighbour",
 )
 _FIELDS: Final = ("code", "name", "name_en", "parent", "residents", "class", "kind", "width_m")
 

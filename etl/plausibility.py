@@ -86,7 +86,7 @@ def judge(x: Floats, y: Floats, *, declared: str | None, place: Place, reference
         if shifted is None:
             return Verdict(True, (), "")
         return Verdict(False, (shifted,), _shift_text(shifted, declared))
-    found = sorted(_explanations(x, y, declared, place), key=lambda e: _order(e, place))
+    found = _without_namesakes(sorted(_explanations(x, y, declared, place), key=lambda e: _order(e, place)))
     return Verdict(False, tuple(found), _text(x, y, declared, share, found))
 
 
@@ -117,6 +117,12 @@ def _explanations(x: Floats, y: Floats, declared: str | None, place: Place) -> I
             share = _share(a, b, word, place)
             if share >= _INSIDE:
                 yield Explanation(_kind(declared, word, swap=swap), word, swap, share)
+
+
+def _without_namesakes(found: Sequence[Explanation]) -> list[Explanation]:
+    """A CRS made here in feet says nothing where the authority lists one in feet that fits as well."""
+    listed = any(e.kind == "feet" and e.crs.startswith("EPSG:") for e in found)
+    return [e for e in found if e.crs.startswith("EPSG:") or not listed]
 
 
 def _candidates(declared: str | None, place: Place) -> Iterator[str]:

@@ -186,26 +186,37 @@ def _shapes(wkb: Column, read: Mapping[str, Any], entry: LayerEntry, say: Say) -
         findings.append(say("curves", "note", text))
     if entry.level in FEATURE_LAYERS:
         return geometry, findings
-    finite = np.array([g is not None and bool(np.isfinite(shapely.get_coordinates(g)).all()) for g in geometry])
-    huge = np.nan_to_num(shapely.bounds(geometry), nan=0.0)
-    finite &= (np.abs(huge) < 1e9).all(axis=1)
+    kinds = shapely.get_type_id(geometry)
+    bounds = shapely.bounds(geometry)
+    usable = np.isfinite(bounds).all(axis=1) & (np.abs(np.nan_to_num(bounds)) < 1e9).all(axis=1)
+    usable &= ~np.isin(np.arange(len(geometry)), _rows_not_finite(geometry))
+    single = np.flatnonzero(usable & (kinds == shapely.GeometryType.POLYGON) & ~shapely.is_empty(geometry))
+    if len(single):
+        geometry[single] = shapely.multipolygons(geometry[single], indices=np.arange(len(single)))
+    plain = usable & np.isin(kinds, (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON))
     rejected: list[tuple[int, str]] = []
-    for i in range(len(geometry)):
-        polygons, why = _polygons(geometry[i], wkb[i], bool(finite[i]))
+    for i in np.flatnonzero(~plain | shapely.is_empty(geometry)).tolist():
+        polygons, why = _polygons(geometry[i], wkb[i], bool(usable[i]))
         if why:
             rejected.append((i, why))
         geometry[i] = polygons
     if len(rejected) == len(geometry):
-        kinds = sorted({why for _, why in rejected}) or ["no row at all"]
+        reasons = sorted({why for _, why in rejected}) or ["no row at all"]
         numbers = ", ".join(str(i + 1) for i, _ in rejected[:20])
         raise FileFault(
-            f"{entry.file} holds {len(geometry)} rows and no polygon: {'; '.join(kinds)}"
+            f"{entry.file} holds {len(geometry)} rows and no polygon: {'; '.join(reasons)}"
             f"{f' (rows {numbers})' if numbers else ''}. Wanted a layer of areas; nothing is stored."
         )
     findings += [
         say("geometry", "warning", f"row {i + 1} of {entry.file} {why}; it is left out.") for i, why in rejected
     ]
     return geometry, findings
+
+
+def _rows_not_finite(geometry: Column) -> NDArray[np.int64]:
+    """Rows with a coordinate that is no number or infinite; bounds alone pass over a NaN."""
+    xy, row = shapely.get_coordinates(geometry, return_index=True)
+    return np.unique(row[~np.isfinite(xy).all(axis=1)])
 
 
 def _polygons(geometry: Any, wkb: Any, finite: bool) -> tuple[Any, str]:

@@ -13,7 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from gis.analysis.alignment import IDENTICAL, SAME, align
-from gis.analysis.changes import Change, ChangeSet, Side, compare
+from gis.analysis.changes import KINDS, Change, ChangeSet, Side, Transfers, compare
 from gis.areas import AreaSet, DeliveredLayer, LevelAreas
 
 __all__ = ["LevelPlan", "as_json", "plan_level", "side_of", "side_of_level"]
@@ -75,7 +75,7 @@ def plan_level(
     aligned = align(old.geometry, layer.geometry, tolerance) if touched else None
     geometry = layer.geometry if aligned is None else aligned.geometry
     new = Side(layer.codes, layer.names, layer.parents, geometry)
-    changes = compare(old, new, tolerance=tolerance, parents=parents)
+    changes = compare(old, new, tolerance=tolerance, parents=parents) if touched else _first(old, new)
     stored = _keeping(changes)
     geometry = geometry.copy()
     geometry[list(stored)] = [old.geometry[i] for i in stored.values()]
@@ -85,6 +85,12 @@ def plan_level(
     kept = (*shared.values(), *(row.id for row in carried))
     restored = 0 if aligned is None else aligned.moved_vertices
     return LevelPlan(chosen, changes, fresh, kept, tuple(row.id for row in carried), restored)
+
+
+def _first(old: Side, new: Side) -> ChangeSet:
+    """Nothing to compare with: everything is new."""
+    none, nothing = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=object)
+    return ChangeSet(old, new, none, none, nothing, Transfers(none, none, np.zeros(0)), ())
 
 
 def _touched(layer: DeliveredLayer, base: Sequence[Any]) -> tuple[list[Any], list[Any]]:
@@ -139,7 +145,8 @@ def _same_words(layer: DeliveredLayer, j: int, row: Any, paths: Mapping[str, str
 def as_json(changes: ChangeSet) -> dict[str, Any]:
     """A level's changes as they are stored and shown: counts of every kind, each change, lineage of what changed."""
     if not len(changes.old):  # a first release adds everything, which need not be told one by one
-        return {"counts": changes.counts(), "changes": [], "lineage": []}
+        counts = {**dict.fromkeys(KINDS, 0), "added": len(changes.new)}
+        return {"counts": counts, "changes": [], "lineage": []}
     told = [_change(change) for change in changes.changes]
     named = {code for change in changes.changes for code in change.old}
     lineage = [[a, b, round(share, 6)] for a, b, share in changes.lineage() if a in named or a != b]

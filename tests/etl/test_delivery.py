@@ -13,9 +13,10 @@ import town
 from conftest import PLACE_FILE
 
 from etl.delivery import Checked, check_delivery
+from etl.manifest import Asked
 from etl.validate import check_layers
 from gis.areas import DeliveredLayer
-from gis.errors import DeliveryFault, FileFault
+from gis.errors import BadOption, DeliveryFault, FileFault
 from gis.place import read_place
 
 PLACE = read_place(PLACE_FILE)
@@ -190,3 +191,62 @@ def test_errors_block_a_delivery_and_all_are_listed(tmp_path: Path) -> None:
     with pytest.raises(DeliveryFault) as caught:
         check(folder).require_clean({})
     assert str(caught.value).count("error code") == 2
+
+
+def test_map_features_need_codes_of_their_own(tmp_path: Path) -> None:
+    folder = town.write_delivery(tmp_path / "d")
+    pyogrio.raw.write(
+        folder / "DL.shp", geometry=shapely.to_wkb(np.array([shapely.LineString([town.at(0, 0), town.at(1, 1)])] * 3)),
+        field_data=[np.array(["R1", "R1", ""], dtype=object), np.array(["长江路", "延陵路", "无名路"], dtype=object)],
+        fields=["DM", "MC"], geometry_type="LineString", crs="EPSG:4549", driver="ESRI Shapefile", encoding="GBK",
+    )  # fmt: skip
+    sums = "".join(f'"DL.{end}" = "{"0" * 64}"\n' for end in ("shp", "shx", "dbf", "prj", "cpg"))
+    with (folder / "manifest.toml").open("a", encoding="utf-8") as file:
+        file.write(
+            f'[[layer]]\nlevel = "road"\nfile = "DL.shp"\nfields = {{ code = "DM", name = "MC" }}\n[layer.sha256]\n{sums}'
+        )
+    refresh_sums(folder)
+    found = [(f.kind, f.code) for f in check(folder).findings if f.level == "road" and f.severity == "error"]
+    assert found == [("duplicate-code", "R1"), ("code", "")]
+
+
+def test_a_zip_of_a_delivery_is_a_delivery(tmp_path: Path) -> None:
+    import shutil
+
+    folder = town.write_delivery(tmp_path / "in/钟楼成果")
+    archive = shutil.make_archive(str(tmp_path / "成果"), "zip", tmp_path / "in")
+    plain, zipped = check(folder), check(Path(archive))
+    assert zipped.manifest.hash == plain.manifest.hash
+    assert [len(layer) for layer in zipped.layers] == [3, 6, 21]
+
+
+def test_cells_decide_and_what_the_survey_drew_above_them_is_kept(tmp_path: Path) -> None:
+    folder = town.write_delivery(tmp_path / "d")
+    meta, _, wkb, columns = pyogrio.raw.read(folder / "SQ.shp", encoding="GBK")
+    geometry = shapely.from_wkb(wkb)
+    at = columns[0].tolist().index("320404001001")
+    geometry[at] = shapely.union_all([geometry[at], shapely.box(*town.at(2, 2), *town.at(2.1, 1))])
+    pyogrio.raw.write(
+        folder / "SQ.shp", geometry=shapely.to_wkb(geometry), field_data=list(columns), fields=list(meta["fields"]),
+        geometry_type="MultiPolygon", crs="EPSG:4549", driver="ESRI Shapefile", encoding="GBK",
+    )  # fmt: skip
+    refresh_sums(folder)
+    checked = check(folder)
+    kinds = {(f.kind, f.severity) for f in checked.findings if f.level == "community"}
+    assert ("overlap", "error") in kinds  # the two communities both claim the strip
+    assert ("dissolved", "note") in kinds
+    community = checked.layers[1]
+    j = community.codes.tolist().index("320404001001")
+    assert shapely.area(community.geometry[j]) == pytest.approx(40_000)
+    assert community.delivered is not None
+    assert shapely.area(community.delivered[j]) == pytest.approx(41_000)
+
+
+def test_a_single_file_asks_for_what_nobody_said(tmp_path: Path) -> None:
+    folder = town.write_delivery(tmp_path / "d")
+    checked = check_delivery(folder / "JD.shp", PLACE, asked=Asked(level="street", facts={"source": "survey"}))
+    assert [len(layer) for layer in checked.layers] == [3]
+    with pytest.raises(DeliveryFault, match=r"does not say what it is: release.document.*Give --document"):
+        checked.require_clean({"gap": "a lake"})
+    with pytest.raises(BadOption, match="--level is None"):
+        check_delivery(folder / "JD.shp", PLACE)
