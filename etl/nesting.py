@@ -14,12 +14,21 @@ from etl.topology import crossings, filled_parents, is_sliver, parent_by_ground,
 from gis.areas import DeliveredLayer
 from gis.place import Level, Place
 
-__all__ = ["check_nesting", "dissolved"]
+__all__ = ["check_nesting", "dissolved", "is_compact"]
 
 
 def _at(shape: Any) -> Mapping[str, float]:
     point = shapely.point_on_surface(shape)
     return {"x": float(shapely.get_x(point)), "y": float(shapely.get_y(point))}
+
+
+def is_compact(area_m2: float, width_m: float) -> bool:
+    """Whether a piece is shaped as an area may be, and not a strip: its width squared is a tenth of its area or more.
+
+    >>> is_compact(10_000.0, 100.0), is_compact(150_000.0, 24.0)
+    (True, False)
+    """
+    return width_m**2 >= 0.1 * area_m2
 
 
 def check_nesting(
@@ -93,7 +102,7 @@ def _leaves(code: str, rest: Any, size: tuple[float, float], level: Level, how: 
     if is_sliver(area, width, accuracy):
         severity = "warning"
         text += f" It is narrower than the lines are known; --snap {max(0.001, round(1.25 * width, 3))} may close it."
-    elif area >= place.levels[-1].area_min and width >= 10.0:
+    elif area >= place.levels[-1].area_min and is_compact(area, width):
         severity = "warning"
         text += " It is as large as an area: accept it with the reason, or deliver it."
     return Finding(

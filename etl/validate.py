@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from etl.fields import Known
 from etl.findings import Finding, shortened
 from etl.mending import add_shared_vertices, repair, snap
-from etl.nesting import check_nesting, dissolved
+from etl.nesting import check_nesting, dissolved, is_compact
 from etl.topology import gaps, overlaps
 from gis.areas import DeliveredLayer
 from gis.place import Level, Place
@@ -246,7 +246,7 @@ def _coverage(
 def gap_finding(gap: Any, beside: Sequence[str], level: Level, place: Place) -> Finding:
     """Ground that nobody claims: a slip of the pen is an error, ground as large as an area may be meant."""
     finest = place.levels[-1]
-    meant = gap.area_m2 >= finest.area_min and gap.width_m >= 10.0
+    meant = gap.area_m2 >= finest.area_min and is_compact(gap.area_m2, gap.width_m)
     text = f"{gap.area_m2:,.2f} m², up to {gap.width_m:,.2f} m wide, belong to no {level.name}"
     text += f", between {', '.join(beside[:6])}." if beside else "."
     close = f"Wanted no gaps; --snap {max(0.001, round(1.25 * gap.width_m, 3))} may close it."
