@@ -76,7 +76,7 @@ def read_layer(entry: LayerEntry, source: Mapping[str, Any], read: Mapping[str, 
     say = _sayer(entry.level)
     findings = list(_damage(source.get("shape"), entry, say))
     latin = {n: table[n].to_numpy(zero_copy_only=False) for n in table.column_names if n != _WKB}
-    columns, encoding, said = _decoded(latin, source, bool(read["latin"]), entry, around, say)
+    columns, encoding, said, cut = _decoded(latin, source, bool(read["latin"]), entry, around, say)
     findings += said
     geometry, said = _shapes(table[_WKB].to_numpy(zero_copy_only=False), read, entry, say)
     findings += said
@@ -85,7 +85,7 @@ def read_layer(entry: LayerEntry, source: Mapping[str, Any], read: Mapping[str, 
     )
     findings += said
     fields, said = _mapped(columns, entry, place, around, say)
-    findings += said
+    findings += said + _truncated(cut, columns, fields, entry, around)
     return RawLayer(entry, moved, columns, fields, crs, encoding, tuple(findings))
 
 
@@ -129,9 +129,9 @@ def _decoded(
     entry: LayerEntry,
     around: Around,
     say: Say,
-) -> tuple[dict[str, Column], str, list[Finding]]:
+) -> tuple[dict[str, Column], str, list[Finding], dict[str, list[int]]]:
     if not is_latin:
-        return {n: _as_objects(c) for n, c in latin.items()}, "UTF-8", []
+        return {n: _as_objects(c) for n, c in latin.items()}, "UTF-8", [], {}
     shape = source["shape"]
     texts = {v for c in latin.values() if c.dtype == object for v in c.tolist() if isinstance(v, str)}
     known = frozenset(n for k in around.known.values() for n in k.names.values())
@@ -142,31 +142,54 @@ def _decoded(
             {n: _as_objects(c) for n, c in latin.items()},
             "?",
             [say("encoding", "error", f"{entry.file}: {verdict.text}")],
+            {},
         )
     findings = []
     if verdict.text:
         severity = "warning" if verdict.warning else "note"
         findings.append(say("encoding", severity, f"{entry.file}: {verdict.text}"))
     out: dict[str, Column] = {}
+    cut: dict[str, list[int]] = {}
     for name, column in latin.items():
         title, _ = decode(name, verdict.codec)
-        out[title or name], said = _decode_column(column, verdict.codec, title, entry, say)
-        findings += said
-    return out, verdict.codec, findings
+        out[title or name], half = _decode_column(column, verdict.codec)
+        if half:
+            cut[title or name] = half
+    return out, verdict.codec, findings, cut
 
 
-def _decode_column(column: Column, codec: str, name: str, entry: LayerEntry, say: Say) -> tuple[Column, list[Finding]]:
+def _decode_column(column: Column, codec: str) -> tuple[Column, list[int]]:
+    """The decoded values, and the positions of those that end in half a character."""
     values = _as_objects(column)
-    if column.dtype != object:
-        return values, []
-    findings = []
-    for i, value in enumerate(values):
-        if isinstance(value, str) and not value.isascii():
-            values[i], cut = decode(value, codec)
-            if cut:
-                text = f"row {i + 1} of {entry.file}: {name} ends in half a character, cut by the width of its field"
-                findings.append(say("truncated", "warning", f"{text}; kept is {values[i]!r}."))
-    return values, findings
+    cut: list[int] = []
+    if column.dtype == object:
+        for i, value in enumerate(values):
+            if isinstance(value, str) and not value.isascii():
+                values[i], half = decode(value, codec)
+                cut += [i] if half else []
+    return values, cut
+
+
+def _truncated(
+    cut: Mapping[str, Sequence[int]],
+    columns: Mapping[str, Column],
+    fields: Mapping[str, str],
+    entry: LayerEntry,
+    around: Around,
+) -> list[Finding]:
+    """Texts cut in mid character, each beside the name that is in force for its code."""
+    codes = texts_of(columns[fields["code"]]) if "code" in fields else None
+    names = around.known.get(entry.level, Known({})).names
+    found = []
+    for column, rows in cut.items():
+        for i in rows:
+            code = "" if codes is None else str(codes[i])
+            known = f" In force {code} is called {names[code]!r}." if code in names else ""
+            text = f"row {i + 1} of {entry.file}: {column} ends in half a character, cut by the width of its field; "
+            found.append(
+                Finding("truncated", "warning", entry.level, code, f"{text}kept is {columns[column][i]!r}.{known}")
+            )
+    return found
 
 
 def _as_objects(column: Any) -> Column:

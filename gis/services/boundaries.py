@@ -116,8 +116,9 @@ def approve(p: Platform, release_id: int, *, by: str, now: datetime) -> None:
                 f"{by} staged release {release_id} and cannot approve it; another person must: --by NAME."
             )
         _require_its_base(connection, row)
-        digest = measure(p, connection, release_id, chosen={}).digest()
-        bound = json.dumps({"hash": row.hash, "base": row.base_id, "impact": digest})
+        seen = measure(p, connection, release_id, chosen={})
+        told = {"hash": row.hash, "base": row.base_id, "impact": seen.digest(), "seen": seen.as_json()}
+        bound = json.dumps(told, ensure_ascii=False)
         take_step(connection, release_id, "approved", Act(by, now), bound=bound)
 
 
@@ -143,7 +144,7 @@ def activate(
         _require_its_place(connection, row)
         found = measure(p, connection, release_id, chosen=successors or {})
         _require_successors(found, successors or {})
-        _require_approved(connection, row, found)
+        _require_approved(connection, row, None if successors else found)
         records.add_successors(connection, release_id, found.proposed, Act(by, now))
         take_step(connection, release_id, "active", Act(by, now))
         store.rewake(connection)
@@ -170,15 +171,18 @@ def wake_due(p: Platform, *, now: datetime, by: str = "gridward") -> list[int]:
     return done
 
 
-def _require_approved(connection: Connection, row: Any, found: Impact) -> None:
-    """An approval is for what was seen: another base, content or kind of impact needs another look."""
+def _require_approved(connection: Connection, row: Any, found: Impact | None) -> None:
+    """An approval is for what was seen: another base or content, or other ending areas, need another look.
+
+    None for `found`: successors were chosen at activation, under the name of who activates.
+    """
     bound = records.steps(connection, row.id)[-1].bound
     if bound and (bound["hash"], bound["base"]) != (row.hash, row.base_id):
         raise StepRefused(f"Release {row.id} is not what was approved; stage its delivery again.")
-    if bound and bound["impact"] != found.digest():
+    if bound and found is not None and bound["impact"] != found.digest():
         raise StepRefused(
-            f"The impact of release {row.id} is not the one that was approved: other units or areas are concerned by "
-            f"now. See `gridward boundaries impact {row.id}` and approve it again."
+            f"The impact of release {row.id} is not the one that was approved: territories or rules name other ending "
+            f"areas by now. See `gridward boundaries impact {row.id}` and approve it again."
         )
 
 

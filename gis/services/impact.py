@@ -70,8 +70,11 @@ class Impact:
         }
 
     def digest(self) -> str:
-        """What an approval is bound to: which units give to which, and which named areas end; not how many cases."""
-        told = [sorted(map(list, self.units)), sorted(map(list, self.parts)), list(self.ending)]
+        """What an approval is bound to: the named areas that end, and who takes their place.
+
+        Not the cases: under a steady flow of reports each new one would make it lapse; they are counted anew at waking.
+        """
+        told = [list(self.ending), sorted(self.proposed.items())]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
