@@ -202,9 +202,8 @@ def test_map_features_need_codes_of_their_own(tmp_path: Path) -> None:
     )  # fmt: skip
     sums = "".join(f'"DL.{end}" = "{"0" * 64}"\n' for end in ("shp", "shx", "dbf", "prj", "cpg"))
     with (folder / "manifest.toml").open("a", encoding="utf-8") as file:
-        file.write(
-            f'[[layer]]\nlevel = "road"\nfile = "DL.shp"\nfields = {{ code = "DM", name = "MC" }}\n[layer.sha256]\n{sums}'
-        )
+        file.write('[[layer]]\nlevel = "road"\nfile = "DL.shp"\nfields = { code = "DM", name = "MC" }\n')
+        file.write(f"[layer.sha256]\n{sums}")
     refresh_sums(folder)
     found = [(f.kind, f.code) for f in check(folder).findings if f.level == "road" and f.severity == "error"]
     assert found == [("duplicate-code", "R1"), ("code", "")]
