@@ -5,7 +5,7 @@ PY := .venv/bin/python
 ARGS ?=
 SET ?= torture
 
-.PHONY: help demo test check clean torture
+.PHONY: help demo test check clean torture bench crash
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,14 @@ check: ## style and types
 torture: ## run every odd file of a folder with a manifest.csv through the command (SET=FOLDER; ARGS=--write keeps the table)
 	@sh scripts/bootstrap.sh run
 	@$(PY) scripts/torture.py $(SET) $(ARGS)
+
+bench: ## what a boundary release costs beside ogr2ogr and geopandas (ARGS=--write puts it into docs/benchmarks.md)
+	@sh scripts/bootstrap.sh test
+	@$(PY) tests/benchmarks/run.py $(ARGS)
+
+crash: ## kill -9 boundary commands and their database at random moments (ARGS='--moments 50 --seed 1')
+	@sh scripts/bootstrap.sh test
+	@$(PY) scripts/crash.py $(ARGS)
 
 clean: ## remove the virtual environment and caches; data under var/ stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build *.egg-info

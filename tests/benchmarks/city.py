@@ -2,7 +2,7 @@
 
 Nodes of a grid of 100 m are jittered, the edges between them wiggle over a random number of points, and each cell is
 the ring of its four edges: neighbours share their edge bit by bit, so the coverage is exact. About 41 vertices a cell.
-The second delivery of the same city has some edges drawn elsewhere, some cells under new codes, and cells that were split.
+The second delivery of the same city has some edges drawn elsewhere, some cells under new codes, and some split cells.
 """
 
 from __future__ import annotations

@@ -1,0 +1,41 @@
+"""kill -9 of a boundary command, or of the database under it: the old world or the new one, and a retry completes.
+
+`make crash` draws as many moments as wanted; these are some in the last part of a command, where it writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from crashes import Laboratory, Moment, laboratory
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Laboratory]:
+    with laboratory() as found:
+        yield found
+
+
+def test_the_commands_change_the_world_and_a_check_does_not(lab: Laboratory) -> None:
+    assert lab.before["check"] == lab.after["check"]
+    for command in ("stage", "approve", "activate", "withdraw"):
+        assert lab.before[command] != lab.after[command], command
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        Moment("check", "command", 0.6),
+        Moment("stage", "command", 0.9),
+        Moment("stage", "database", 0.8),
+        Moment("activate", "command", 0.9),
+        Moment("activate", "database", 0.85),
+        Moment("withdraw", "database", 0.9),
+    ],
+    ids=lambda m: f"{m.command}-{m.victim}",
+)
+def test_a_kill_leaves_the_old_world_or_the_new_and_the_same_command_completes(lab: Laboratory, moment: Moment) -> None:
+    found = lab.kill(moment)
+    assert found.wrong == ()
+    assert found.left in ("old", "new", "old = new")
