@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from etl.fields import Known
-from etl.findings import Finding, shortened
+from etl.findings import Finding, Severity, shortened
 from etl.mending import add_shared_vertices, repair, snap
 from etl.nesting import check_nesting, dissolved, is_compact
 from etl.topology import gaps, overlaps
@@ -24,6 +24,7 @@ __all__ = ["Wanted", "check_layers", "size_outliers"]
 
 Indices = NDArray[np.int64]
 _CUT_BYTES: Final = 8  #: a shorter name that begins another is a name of its own
+_WHOLE: Final = 0.9  #: share of the areas in force from which on a full layer is the whole level
 _DEVIATIONS: Final = 8.0  #: robust standard deviations of log area beyond which a size is strange
 
 
@@ -104,6 +105,8 @@ def _against_known(layer: DeliveredLayer, level: Level, known: Known) -> Iterato
     pattern = re.compile(level.code_pattern)
     by_name = {name: code for code, name in known.names.items() if name}
     delivered = set(layer.codes)
+    # A whole level under new codes is compared by its ground and shown as re-coded; two areas of it may be a mistake.
+    whole = layer.scope == "full" and len(layer) >= _WHOLE * len(known.names)
     for i, (code, name) in enumerate(zip(layer.codes, layer.names, strict=True)):
         row, full = f"row {layer.row(i)}", known.names.get(code, "")
         if name and full != name and full.startswith(name) and len(name.encode("gb18030")) >= _CUT_BYTES:
@@ -115,7 +118,8 @@ def _against_known(layer: DeliveredLayer, level: Level, known: Known) -> Iterato
                 f"{row}: {code} is not in force, but {name} is, as {other}. Taken as it is, {other} becomes {code}; "
                 "correct the code if it is another office's number for the same area."
             )
-            yield Finding("other-code", "warning", level.name, code, text, **at(layer.geometry[i]))
+            severity: Severity = "note" if whole else "warning"
+            yield Finding("other-code", severity, level.name, code, text, **at(layer.geometry[i]))
 
 
 def _mended(layer: DeliveredLayer, asked: Wanted, slit: float) -> tuple[DeliveredLayer, list[Finding], Any]:

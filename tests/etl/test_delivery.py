@@ -13,7 +13,9 @@ import town
 from conftest import PLACE_FILE
 
 from etl.delivery import Checked, check_delivery
+from etl.fields import Known
 from etl.manifest import Asked
+from etl.read import Around
 from etl.validate import check_layers
 from gis.areas import DeliveredLayer
 from gis.errors import BadOption, DeliveryFault, FileFault
@@ -249,3 +251,38 @@ def test_a_single_file_asks_for_what_nobody_said(tmp_path: Path) -> None:
         checked.require_clean({"gap": "a lake"})
     with pytest.raises(BadOption, match="--level is None"):
         check_delivery(folder / "JD.shp", PLACE)
+
+
+def known(**names: str) -> Around:
+    return Around(known={"street": Known({code[1:]: name for code, name in names.items()})})
+
+
+def test_another_offices_number_for_a_street_is_asked_about_and_a_whole_level_recoded_is_told(tmp_path: Path) -> None:
+    folder = town.write_delivery(tmp_path / "d")
+    asked = Asked(level="street")
+
+    def severity(around: Around) -> list[tuple[str, str]]:
+        found = check_delivery(folder / "JD.shp", PLACE, asked=asked, around=around).findings
+        return [(f.severity, f.code) for f in found if f.kind == "other-code"]
+
+    few = known(_320404001="东街", _320404009="西街", _320404116="北镇")
+    assert severity(few) == [("note", "320404002")]
+    many = known(_320404001="东街", _320404009="西街", **{f"_32040402{i}": f"{i}街" for i in range(6)})
+    assert severity(many) == [("warning", "320404002")]
+
+
+def test_a_name_cut_in_mid_character_is_shown_beside_the_one_in_force(tmp_path: Path) -> None:
+    folder = town.write_delivery(tmp_path / "d")
+    table = folder / "JD.dbf"
+    raw = bytearray(table.read_bytes())
+    at = raw.index("东街".encode("gbk"))
+    raw[at + 3] = 0x20  # the second half of 街 is gone, as a field too short leaves it
+    long = "东街街道办事处".encode("gbk")
+    raw[at : at + len(long) - 1] = long[:-1]
+    table.write_bytes(raw)
+    found = check_delivery(
+        folder / "JD.shp", PLACE, asked=Asked(level="street", encoding="GBK"), around=known(_320404001="东街街道办事处")
+    ).findings
+    cut = next(f for f in found if f.kind == "truncated")
+    assert "kept is '东街街道办事'" in cut.text
+    assert "In force 320404001 is called '东街街道办事处'." in cut.text

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from crashes import Laboratory, Moment, laboratory
+from worlds import faults
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +40,26 @@ def test_a_kill_leaves_the_old_world_or_the_new_and_the_same_command_completes(l
     found = lab.kill(moment)
     assert found.wrong == ()
     assert found.left in ("old", "new", "old = new")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("DELETE FROM release_diff", "a release without exactly one statement of its changes"),
+        ("INSERT INTO release_event (release_id, step, at, by) VALUES (1, 'staged', now(), 'x')", "exactly one staged"),
+        ("DELETE FROM release_area WHERE release_id = 2", "an area of no release"),
+        (
+            "UPDATE area SET validity = 'empty' WHERE id = (SELECT min(placement[3]) FROM cases)",
+            "area that is not awake",
+        ),
+        ("UPDATE cases SET unit = 'D1' WHERE unit = 'S1'", "a case whose unit is not that of its newest decision"),
+        ("UPDATE decision SET release_id = 2", "a decision on areas of another release"),
+        ("UPDATE case_event SET note = note || '!' WHERE seq = 2", "a broken chain of events"),
+        ("DELETE FROM case_event WHERE seq = 2", "a case whose head is not its newest event"),
+    ],
+)
+def test_damage_that_half_a_command_could_do_is_seen(lab: Laboratory, damage: str, words: str) -> None:
+    lab.put_back("activate")
+    assert faults(lab.settings) == []
+    lab.cluster._sql(f"SET search_path = gridward, public; SET session_replication_role = replica; {damage}")
+    assert words in "; ".join(faults(lab.settings))
