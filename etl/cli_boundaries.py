@@ -125,6 +125,7 @@ def _around(ctx: click.Context, source: str | None) -> Around:
 
 def _check(ctx: click.Context, path: str, options: Mapping[str, Any]) -> Checked:
     from etl.delivery import check_delivery
+    from etl.sandbox import local_path
 
     quiet = options["as_json"]
 
@@ -134,7 +135,7 @@ def _check(ctx: click.Context, path: str, options: Mapping[str, Any]) -> Checked
 
     asked = _asked(options)
     around = _around(ctx, options["source"])
-    return check_delivery(Path(path), settings_of(ctx).place, asked=asked, around=around, on_step=say)
+    return check_delivery(local_path(path), settings_of(ctx).place, asked=asked, around=around, on_step=say)
 
 
 @boundaries.command()

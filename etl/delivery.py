@@ -169,7 +169,7 @@ def _read(
         for (n, entry, source), read in zip(mine, room.read(driver, wanted)["sources"], strict=True):
             try:
                 raw[n] = read_layer(entry, source, _one_layer(entry, read), place, asked, around)
-            except (FileFault, BadOption) as fault:
+            except FileFault as fault:
                 faults.append(str(fault))
     if faults:
         raise FileFault(" ".join(faults))
