@@ -14,7 +14,7 @@ from gis.periods import local_day
 from gis.rights import ALL
 from gis.services.casework import case_no, place_again
 from gis.services.changes import as_json, side_of_level
-from gis.services.impact import Impact, apply, measure, take_back
+from gis.services.impact import Impact, apply, measure, require_policy, take_back
 from gis.services.platform import Platform
 from gis.services.staging import Staged, renew, stage
 from gis.services.steps import UNNAMED, release_row, require_step, take_step
@@ -137,6 +137,7 @@ def activate(
     `policy` (default, keep, move, ask). Refused while a territory or rule names an area that ends without a successor,
     and when the impact is of another kind than the one approved. Returns how many cases moved, kept, wait.
     """
+    require_policy(policy)
     with p.store.begin(ALL) as connection:
         store.lock_boundaries(connection, alone=True)
         row = release_row(connection, release_id)
@@ -146,7 +147,7 @@ def activate(
         _require_successors(found, successors or {})
         _require_approved(connection, row, None if successors else found)
         records.add_successors(connection, release_id, found.proposed, Act(by, now))
-        take_step(connection, release_id, "active", Act(by, now))
+        take_step(connection, release_id, "active", Act(by, now), bound=json.dumps({"policy": policy}))
         store.rewake(connection)
         today = local_day(now, p.place.timezone)
         place_again(p, connection, today)
@@ -156,7 +157,10 @@ def activate(
 
 
 def wake_due(p: Platform, *, now: datetime, by: str = "gridward") -> list[int]:
-    """Do to open cases what releases do whose first day has come since they were activated; returns these releases."""
+    """Do to open cases what releases do whose first day has come since they were activated; returns these releases.
+
+    With the policy and the successors that were chosen when each was activated.
+    """
     today = local_day(now, p.place.timezone)
     done: list[int] = []
     with p.store.begin(ALL) as connection:
@@ -164,9 +168,10 @@ def wake_due(p: Platform, *, now: datetime, by: str = "gridward") -> list[int]:
             return done
         store.lock_boundaries(connection, alone=True)
         for release_id in records.due(connection, today):
-            found = measure(p, connection, release_id, chosen={})
+            policy = records.steps(connection, release_id)[-1].bound.get("policy", "default")
+            found = measure(p, connection, release_id, chosen=records.chosen(connection, release_id))
             place_again(p, connection, today)
-            apply(connection, found, Act(by, now), policy="default")
+            apply(connection, found, Act(by, now), policy=policy)
             done.append(release_id)
     return done
 

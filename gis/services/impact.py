@@ -28,7 +28,7 @@ from gis.store.engine import Connection
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["POLICIES", "Impact", "apply", "measure", "take_back"]
+__all__ = ["POLICIES", "Impact", "apply", "measure", "require_policy", "take_back"]
 
 #: what becomes of open cases whose answer changes; default: who has not been sent out yet moves, who has been keeps it
 POLICIES: Final = ("default", "keep", "move", "ask")
@@ -178,20 +178,25 @@ def _parts(
         return {}
     depth, day = at
     x, y = records.parts_on(connection, shapely.to_wkb(ground), day)
+    in_force = [t for t in register.territories if t.valid_from <= day and (t.valid_to is None or t.valid_to > day)]
+    territory = {t.area_code: t.unit for t in in_force}
     sides = []
     for locator in locators:
         areas = locator.areas.levels[depth]
         answer = locator.locate_many(x, y).levels[depth]
         codes = np.append(areas.codes, "")[np.where(answer.index >= 0, answer.index, len(areas.codes))]
-        territory = {t.area_code: t.unit for t in register.territories if t.valid_to is None or t.valid_to > day}
         sides.append([territory.get(code, "") for code in codes])
     return Counter((a, b) for a, b in zip(*sides, strict=True) if a != b)
 
 
-def apply(connection: Connection, impact: Impact, act: Act, *, policy: str) -> dict[str, int]:
-    """Do to the affected cases what the policy says; returns how many moved, kept, and wait for a person."""
+def require_policy(policy: str) -> None:
+    """Raise BadOption for a policy that is none."""
     if policy not in POLICIES:
         raise BadOption(f"--open-cases is {policy!r}; wanted one of {', '.join(POLICIES)}.")
+
+
+def apply(connection: Connection, impact: Impact, act: Act, *, policy: str) -> dict[str, int]:
+    """Do to the affected cases what the policy says; returns how many moved, kept, and wait for a person."""
     counts = {"moved": 0, "kept": 0, "asked": 0}
     if impact.decided is not None:
         frame = _redecisions(impact, policy)
@@ -239,12 +244,13 @@ def _redecisions(impact: Impact, policy: str) -> pd.DataFrame:
 
 def take_back(connection: Connection, release_id: int, act: Act) -> tuple[dict[str, int], list[Any]]:
     """Give cases that a release moved the decision they had before; returns counts, and cases for a person to look at:
-    those on which steps were taken since, and those that were first decided on it."""
+    those on which steps were taken since, those first decided on it, and those it sent to the border desk."""
     import pandas as pd
 
     rows = records.decided_on(connection, release_id)
     back = [row for row in rows if row.redecided and row.stepped is None]
     left = [row for row in rows if not (row.redecided and row.stepped is None)]
+    left += records.asked_by(connection, release_id)
     if back:
         frame = pd.DataFrame(
             {

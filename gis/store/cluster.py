@@ -16,7 +16,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -175,14 +175,23 @@ class Cluster:
         ).returncode
 
     def dump(self, path: Path) -> None:
-        """Write the whole database to one file; a broken dump never bears the wanted name."""
+        """Write the whole database to one file; a broken dump never bears the wanted name.
+
+        The part is locked while it is written: what a killed dump left behind is not, and goes with the next one.
+        """
         self._require_running()
+        for old in path.parent.glob(".*.part"):
+            with old.open("rb") as left, suppress(BlockingIOError):
+                fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                old.unlink(missing_ok=True)
         part = path.with_name(f".{path.name}.part")
-        try:
-            self._run([*self._client("pg_dump"), "-Fc", "-f", str(part), DATABASE], seconds=6 * 3600)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with part.open("wb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                self._run([*self._client("pg_dump"), "-Fc", "-f", str(part), DATABASE], seconds=6 * 3600)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
 
     def restore(self, path: Path, *, replace: bool) -> None:
         """Read a dump into a fresh database and put that in the place of the present one, in one step."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_diff",
+    "asked_by",
+    "chosen",
     "add_effect",
     "add_successors",
     "candidates",
@@ -116,6 +118,23 @@ def add_successors(connection: Connection, release_id: int, chosen: Mapping[str,
         )
 
 
+def chosen(connection: Connection, release_id: int) -> dict[str, str]:
+    """Ending code -> successor as last chosen for one release."""
+    query = "SELECT ending, successor FROM release_successor WHERE release_id = :id ORDER BY id"
+    return {row.ending: row.successor for row in connection.execute(text(query), {"id": release_id})}
+
+
+def asked_by(connection: Connection, release_id: int) -> list[Any]:
+    """Cases that a release sent to the border desk and that still wait there: received_on, id."""
+    query = (
+        "SELECT c.received_on, c.id FROM cases c WHERE c.state = 'border_desk' AND EXISTS (SELECT FROM case_event e "
+        "WHERE e.received_on = c.received_on AND e.case_id = c.id AND e.kind = 'border_desk' AND e.note LIKE :note) "
+        "AND NOT EXISTS (SELECT FROM decision d WHERE d.received_on = c.received_on AND d.case_id = c.id "
+        "AND d.release_id = :id) ORDER BY c.received_on, c.id"
+    )
+    return list(connection.execute(text(query), {"id": release_id, "note": f"release {release_id}: %"}))
+
+
 def successors(connection: Connection) -> list[Any]:
     """Successors of the releases that are active, in the order of their first days: ending, successor, valid_from."""
     return list(connection.execute(text(sql_file("successors.sql"))))
@@ -192,6 +211,10 @@ def redecide(connection: Connection, frame: pd.DataFrame, act: Act) -> None:
     """
     connection.execute(text(sql_file("staged_redecision.sql")))
     copy_frame(connection, "staged_redecision", frame)
+    _redecide_staged(connection, act)
+
+
+def _redecide_staged(connection: Connection, act: Act) -> None:
     values = {"by": act.by, "at": act.at}
     for name in ("redecide_events.sql", "redecide_decisions.sql", "redecide_cases.sql"):
         connection.execute(text(sql_file(name)), values)
@@ -201,6 +224,6 @@ def undecide(connection: Connection, rows: pd.DataFrame, act: Act) -> None:
     """Append, for each case (received_on, id, note), its decision before the newest as a new one, with an event."""
     connection.execute(text(sql_file("staged_undecision.sql")))
     copy_frame(connection, "staged_undecision", rows)
-    values = {"by": act.by, "at": act.at}
-    for name in ("undecide_events.sql", "undecide_decisions.sql", "undecide_cases.sql"):
-        connection.execute(text(sql_file(name)), values)
+    connection.execute(text(sql_file("staged_redecision.sql")))
+    connection.execute(text(sql_file("stage_undecisions.sql")))
+    _redecide_staged(connection, act)

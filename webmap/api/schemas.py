@@ -86,16 +86,7 @@ def _of_location() -> Schema:
             forward_to=_nullable_ref("Named"),
             confidence=_or_null(NUMBER),
         ),
-        "Release": _object(
-            id=WHOLE,
-            levels=_list(TEXT),
-            status=TEXT,
-            valid_from=DAY,
-            hash=TEXT,
-            title=TEXT,
-            document=TEXT,
-            synthetic=YES_NO,
-        ),
+        "Release": _object(**_release_row()),
         "Releases": _object(releases=_list(_ref("Release"))),
         "Recount": _object(
             level=TEXT,
@@ -105,6 +96,19 @@ def _of_location() -> Schema:
             areas=_list(_object(code=TEXT, name=TEXT, n=WHOLE)),
         ),
         **_of_releases(),
+    }
+
+
+def _release_row() -> Schema:
+    return {
+        "id": WHOLE,
+        "levels": _list(TEXT),
+        "status": TEXT,
+        "valid_from": DAY,
+        "hash": TEXT,
+        "title": TEXT,
+        "document": TEXT,
+        "synthetic": YES_NO,
     }
 
 
@@ -125,14 +129,7 @@ def _of_releases() -> Schema:
     moves = _list(_object(**{"from": TEXT, "to": TEXT, "n": WHOLE}))
     return {
         "ReleasePage": _object(
-            id=WHOLE,
-            levels=_list(TEXT),
-            status=TEXT,
-            valid_from=DAY,
-            hash=TEXT,
-            title=TEXT,
-            document=TEXT,
-            synthetic=YES_NO,
+            **_release_row(),
             source=TEXT,
             base=_or_null(WHOLE),
             line_accuracy_m=NUMBER,
