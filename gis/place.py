@@ -52,6 +52,9 @@ class Place:
     default_accuracy: Mapping[str, float]  #: metres (68 % radius) by source, where a report gives none
     case_prefix: str
     truth: str = "lowest"  #: whose lines count: the finest level's (upper areas are dissolved from it), or each its own
+    accuracy_level: float = 0.68  #: share of the error that a report's accuracy radius holds, where it does not say
+    desk_threshold: float = 0.9  #: confidence below which the border desk decides
+    part_certain: float = 0.9  #: share above which a part is taken silently
 
     def level(self, name: str) -> Level:
         for level in self.levels:
@@ -123,6 +126,7 @@ class _Reader:
             "case_prefix": self.take(raw, "case_prefix", str, "C"),
             "default_accuracy": self._accuracy(),
             "truth": self._truth(),
+            **self._assignment(),
         }
         levels = fields["levels"]
         fields["unit_level"] = self.take(raw, "unit_level", str, levels[0].name if levels else "street")
@@ -173,6 +177,17 @@ class _Reader:
             if not isinstance(metres, int | float) or isinstance(metres, bool) or not 0 < metres < 100_000:
                 self.faults.append(f"default_accuracy_m.{source} is {metres!r}; wanted metres above 0.")
         return dict(found)
+
+    def _assignment(self) -> dict[str, float]:
+        table = self.take(self.raw, "assignment", dict, {}) or {}
+        defaults = {"accuracy_level": 0.68, "desk_threshold": 0.9, "part_certain": 0.9}
+        for name in sorted(set(table) - set(defaults)):
+            self.faults.append(f"assignment.{name} is no setting; wanted only {', '.join(defaults)}.")
+        found = {name: table.get(name, value) for name, value in defaults.items()}
+        for name, share in found.items():
+            if not isinstance(share, int | float) or isinstance(share, bool) or not 0 < share < 1:
+                self.faults.append(f"assignment.{name} is {share!r}; wanted a share above 0 and below 1.")
+        return found
 
     def _levels(self) -> tuple[Level, ...]:
         tables = self.take(self.raw, "level", list) or []

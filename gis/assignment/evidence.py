@@ -1,207 +1,189 @@
-"""Decisions as columns: what each case was decided on, and the same told in words."""
+"""Decisions as columns: who answers for each matter, how sure that is, and everything it was decided on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gis import __version__
-from gis.assignment.locator import AREA, Located, Locator
-from gis.assignment.responsibility import Register, Rulings, confidence_of, decide_many, needs_desk
+from gis.assignment.locator import AREA, Located
+from gis.assignment.matters import Matters
+from gis.assignment.responsibility import Grounds, Rulings, rule_many
+from gis.assignment.survey import Alternatives, Survey, survey
+from gis.assignment.world import World
 
-__all__ = ["ENGINE", "Decisions", "Survey", "decide", "survey", "tell"]
+__all__ = ["ENGINE", "Candidates", "Decisions", "decide"]
 
 #: what made the decision, kept with it: a replay by another engine must say so
 ENGINE: Final = f"gridward {__version__}"
+_ROAD: Final = "road:"
 
 Objects = NDArray[np.object_]
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Whose each matter might be, sparse and sorted by point, the largest share first: the area's code (or outside,
+    gap), the share of the error area, and who would lead there. Points without rows have only their own area."""
+
+    point: Ints
+    area: Objects
+    share: Floats
+    unit: Objects
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Decisions:
-    """n decisions on one release as columns; `area_id` has one row per level (0 = none), `located` the words for it.
+    """n decisions on one release as columns; `area_id` has one row per level (0 = none).
 
-    outcome and state agree but for `located`, which is `dispatched` (ours) or `forwarded`: located, border_desk,
-    outside, gap.
+    outcome: located, border_desk, outside, gap; state the same but for `located`, which is `dispatched` (ours) or
+    `forwarded`; desk_reason: why a person decides (border, confidence, no_unit), '' where none does.
     """
 
     release_id: int | None
-    located: Located
+    matters: Matters
+    found: Survey
     area_id: NDArray[np.int64]
-    border_distance: Floats
     confidence: Floats
+    threshold: float
     rulings: Rulings
-    rule_id: NDArray[np.int64]
+    rule_id: Ints
+    precedent_id: Ints
+    part_ids: Ints  #: register ids of the parts that `found.part` names by position
+    known_ids: tuple[int, ...]  #: the newest rows of the registers: Register.marks, and the newest part
+    candidates: Candidates
     runner_up_area: Objects
+    runner_up_unit: Objects
     outcome: Objects
     state: Objects
+    desk_reason: Objects
+
+    @property
+    def located(self) -> Located:
+        return self.found.located
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """Where n points lie and how far, in metres, the nearest border of the unit level is; `near` is the index of the
-    nearest other territory for points closer to the border than their accuracy, else -1."""
+def decide(world: World, matters: Matters) -> Decisions:
+    """Decide n matters in a world: who leads, how sure that is, and which must wait at the border desk.
 
-    located: Located
-    border_distance: Floats
-    near: NDArray[np.int64]
-    unit_level: str
-
-
-def survey(locator: Locator, x: Floats, y: Floats, accuracy: Floats, *, unit_level: str) -> Survey:
-    """Locate n points at x, y (metres, working CRS) whose accuracy radii (m) hold 68 % of their error."""
-    located = locator.locate_many(x, y)
-    distance = locator.border_distance(unit_level, x, y)
-    within = np.where(needs_desk(distance, accuracy), distance * 1.0001 + 1.0, 0.0)
-    near = locator.neighbours(unit_level, x, y, within, located.of(unit_level).index)
-    return Survey(located, distance, np.where(within > 0.0, near, -1), unit_level)
-
-
-def decide(
-    locator: Locator,
-    register: Register,
-    found: Survey,
-    *,
-    accuracy: Floats,
-    category: Objects,
-    day: NDArray[np.datetime64],
-) -> Decisions:
-    """Decide n surveyed reports: who leads, who would be next, and which must wait at the border desk."""
-    answer = found.located.of(found.unit_level)
-    areas = next(level for level in locator.areas.levels if level.level == found.unit_level)
-    rulings = decide_many(
-        register,
-        category=category,
-        territory_code=_codes(areas.codes, answer.index),
-        finest_code=_finest(locator, found.located),
-        day=day,
-    )
-    inside = answer.status == AREA
-    # An area that no unit has as its territory is a hole in the register: a person decides there too.
-    ownerless = inside & (rulings.unit == "") & (rulings.forward_to == "")
-    desk = needs_desk(found.border_distance, accuracy) | ownerless
-    outcome = np.where(desk, "border_desk", np.where(inside, "located", answer.status)).astype(object)
+    The confidence is the summed share of the error area in which the same unit would lead. Below the threshold a person
+    decides; so does one for a spot exactly on a border of territories whose unit is settled by that tie alone.
+    """
+    found = survey(world, matters)
+    rulings = rule_many(world.register, matters, found.grounds)
+    answer = found.located.levels[world.depth]
+    status = answer.status
+    lead = _lead(rulings, status)
+    candidates, confidence = _weighed(world, matters, found, lead)
+    reason = _desk_reasons(world, found, rulings, confidence, answer.on_border)
+    outcome = np.where(reason != "", "border_desk", np.where(status == AREA, "located", status)).astype(object)
     step = np.where(rulings.scope, "dispatched", "forwarded").astype(object)
-    ids = [_ids(lv.ids, a.index) for lv, a in zip(locator.areas.levels, found.located.levels, strict=True)]
+    ids = [
+        np.append(lv.ids, 0)[np.where(a.index >= 0, a.index, len(lv.ids))]
+        for lv, a in zip(world.locator.areas.levels, found.located.levels, strict=True)
+    ]
+    next_area, next_unit = _runners_up(candidates, found.grounds, lead, rulings.runner_up)
     return Decisions(
-        release_id=locator.areas.release_id,
-        located=found.located,
+        release_id=world.locator.areas.release_id,
+        matters=matters,
+        found=found,
         area_id=np.stack(ids),
-        border_distance=found.border_distance,
-        confidence=confidence_of(found.border_distance, accuracy),
+        confidence=confidence,
+        threshold=world.thresholds.confidence,
         rulings=rulings,
-        rule_id=np.array([rule.id for rule in register.rules] + [0], dtype=np.int64)[rulings.rule],
-        runner_up_area=_codes(areas.codes, found.near),
+        rule_id=np.array([rule.id for rule in world.register.rules] + [0], dtype=np.int64)[rulings.rule],
+        precedent_id=np.array([p.id for p in world.register.precedents] + [0], dtype=np.int64)[rulings.precedent],
+        part_ids=world.parts.id,
+        known_ids=(*world.register.marks, world.newest_part),
+        candidates=candidates,
+        runner_up_area=next_area,
+        runner_up_unit=next_unit,
         outcome=outcome,
         state=np.where(outcome == "located", step, outcome),
+        desk_reason=reason,
     )
 
 
-def _codes(codes: Objects, index: NDArray[np.int64]) -> Objects:
-    return np.append(codes, "")[np.where(index >= 0, index, len(codes))]
+def _lead(rulings: Rulings, status: Objects) -> Objects:
+    """One word for what happens to a matter: the unit that leads, the one it is forwarded to, or outside, gap."""
+    forwarded = np.where(rulings.forward_to != "", rulings.forward_to, np.where(status == AREA, "", status))
+    return np.where(rulings.unit != "", rulings.unit, forwarded)
 
 
-def _ids(ids: NDArray[np.int64], index: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.append(ids, 0)[np.where(index >= 0, index, len(ids))]
-
-
-def _finest(locator: Locator, located: Located) -> Objects:
-    """The code of the finest area that each point lies in, '' for none."""
-    out = np.full(len(located.levels[0].index), "", dtype=object)
-    for level, answer in zip(locator.areas.levels, located.levels, strict=True):
-        found = _codes(level.codes, answer.index)
-        out = np.where(found != "", found, out)
-    return out
-
-
-def tell(evidence: Mapping[str, Any], *, language: str) -> str:
-    """The evidence of one decision as a readable paragraph; texts in it are not escaped."""
-    return _tell_zh(evidence) if language == "zh" else _tell_en(evidence)
-
-
-def _tell_zh(e: Mapping[str, Any]) -> str:
-    path = " › ".join(f"{a['name']}（{a['code']}）" if a["name"] else a["code"] for a in e["areas"])
-    parts = [f"该点{f'位于{path}' if path else '不在任何区域内'}，{_release_zh(e)}。"]
-    if e["border_distance_m"] is not None:
-        parts.append(
-            f"距最近的属地边界 {e['border_distance_m']:.1f} 米，定位精度 {e['accuracy_m']:g} 米（68 %），"
-            f"误差圆约 {e['confidence']:.1%} 在边界这一侧。"
-        )
-    if e["on_border"]:
-        parts.append("该点正好落在边界线上，按编码路径最小者取定。")
-    parts.append(_ruling_zh(e))
-    if e["runner_up_unit"]:
-        parts.append(f"次选单位：{e['runner_up_unit_name']}。")
-    if e["runner_up_area"]:
-        parts.append(f"边界另一侧：{e['runner_up_area_name']}（{e['runner_up_area']}）。")
-    return "".join(parts)
-
-
-def _release_zh(e: Mapping[str, Any]) -> str:
-    return f"依据边界版本 {e['release']}《{e['release_title']}》" if e["release"] else "当日没有生效的边界版本"
-
-
-def _release_en(e: Mapping[str, Any]) -> str:
-    return (
-        f"by boundary release {e['release']} “{e['release_title']}”"
-        if e["release"]
-        else "for no release was in force that day"
+def _weighed(world: World, matters: Matters, found: Survey, lead: Objects) -> tuple[Candidates, Floats]:
+    """The alternatives with who would lead in each, and the share in which it is the unit that leads."""
+    also = found.alternatives
+    at = also.point
+    confidence = np.ones(len(matters))
+    if not len(at):
+        return Candidates(at, also.area, also.share, also.area), confidence
+    grounds = found.grounds
+    own = also.territory == grounds.territory[at]
+    there = Grounds(
+        territory=also.territory,
+        finest=np.where(own & (world.share_depth == world.depth), grounds.finest[at], _as_finest(also)),
+        places=grounds.places[at],
+        owner=also.owner,
+        maintainer=also.maintainer,
+        supervisor=also.supervisor,
+        precedent=grounds.precedent[at],
     )
+    status = np.where(np.isin(also.area.astype(str), ("outside", "gap")), also.area, AREA)
+    unit = _lead(rule_many(world.register, matters.taken(at), there), status)
+    confidence[np.unique(at)] = 0.0
+    np.add.at(confidence, at, np.where(unit == lead[at], also.share, 0.0))
+    return _merged(at, also.area, unit, also.share), np.clip(confidence, 0.0, 1.0)
 
 
-def _ruling_zh(e: Mapping[str, Any]) -> str:
-    if e["outcome"] == "border_desk":
-        lead = f"暂拟{e['unit_name']}，" if e["unit"] else ""
-        return f"距边界小于定位精度，{lead}转边界席人工裁定。"
-    if e["outcome"] in ("outside", "gap"):
-        return (
-            "该点不在本区范围内，无责任单位。"
-            if e["outcome"] == "outside"
-            else "该点落在边界数据的空隙中，须人工定位。"
-        )
-    if e["forward_to"]:
-        return f"不在本系统职责范围内，转交{e['forward_to_name']}。"
-    if e["rule"]:
-        rule = f"按规则 {e['rule']}（{e['rule_reason']}）"
-        return f"{rule}，类别“{e['category_name']}”由{e['unit_name']}主责；属地为{e['territory_unit_name']}。"
-    return f"类别“{e['category_name']}”没有条线规则，按属地原则由{e['unit_name']}负责。"
+def _as_finest(also: Alternatives) -> Objects:
+    return np.where(also.territory == "", "", also.area)
 
 
-def _tell_en(e: Mapping[str, Any]) -> str:
-    path = " › ".join(f"{n} ({a['code']})" if (n := a["name_en"] or a["name"]) else a["code"] for a in e["areas"])
-    parts = [f"The point lies in {path or 'no area'}, {_release_en(e)}."]
-    if e["border_distance_m"] is not None:
-        parts.append(
-            f"The nearest territory border is {e['border_distance_m']:.1f} m away; the position is good to "
-            f"{e['accuracy_m']:g} m (68 %), so about {e['confidence']:.1%} of the error area is on this side."
-        )
-    if e["on_border"]:
-        parts.append("It lies exactly on a border; the lowest path of codes decided.")
-    parts.append(_ruling_en(e))
-    if e["runner_up_unit"]:
-        parts.append(f"Next in line: {e['runner_up_unit_name_en']}.")
-    if e["runner_up_area"]:
-        parts.append(f"Across the border: {e['runner_up_area_name_en']} ({e['runner_up_area']}).")
-    return " ".join(parts)
+def _merged(point: Ints, area: Objects, unit: Objects, share: Floats) -> Candidates:
+    """Alternatives of one area and unit as one, the largest share first."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"point": point, "area": area, "unit": unit, "share": share})
+    grouped = frame.groupby(["point", "area", "unit"], sort=False, as_index=False)["share"].sum()
+    grouped = grouped.sort_values(["point", "share", "area", "unit"], ascending=[True, False, True, True])
+    texts = [grouped[name].to_numpy(dtype=object) for name in ("area", "unit")]
+    return Candidates(grouped["point"].to_numpy(), texts[0], grouped["share"].to_numpy(), texts[1])
 
 
-def _ruling_en(e: Mapping[str, Any]) -> str:
-    if e["outcome"] == "border_desk":
-        lead = f"{e['unit_name_en']} is proposed, but " if e["unit"] else ""
-        return f"The border is nearer than the accuracy: {lead}a person at the border desk decides."
-    if e["outcome"] == "outside":
-        return "It is outside every area, so no unit answers."
-    if e["outcome"] == "gap":
-        return "It falls into a gap of the boundary data; a person has to place it."
-    if e["forward_to"]:
-        return f"It is outside the scope of this system and forwarded to {e['forward_to_name_en']}."
-    if e["rule"]:
-        rule = f"Rule {e['rule']} ({e['rule_reason_en']})"
-        lead = f"{rule} gives category “{e['category_name_en']}” to {e['unit_name_en']}"
-        return f"{lead}; the territory is {e['territory_unit_name_en']}'s."
-    return f"No rule covers category “{e['category_name_en']}”, so the territory answers: {e['unit_name_en']}."
+def _desk_reasons(
+    world: World, found: Survey, rulings: Rulings, confidence: Floats, on_border: NDArray[np.bool_]
+) -> Objects:
+    """Why a person has to decide; '' where none has to."""
+    inside = found.located.levels[world.depth].status == AREA
+    ruled = rulings.settled_by == "precedent"
+    roads = np.array([rule.place.startswith(_ROAD) for rule in world.register.rules] + [False])[rulings.rule]
+    # A tie makes the locator total and settles nothing: unless the unit would be the same on every side, a rule for
+    # the road that is the border, a precedent, or a person has to say.
+    tie = on_border & ~ruled & ~roads & (confidence < 1.0 - 1e-6)
+    unsure = (confidence < world.thresholds.confidence) & ~ruled
+    # An area that no unit has as its territory is a hole in the register: a person decides there too.
+    ownerless = inside & (rulings.unit == "") & (rulings.forward_to == "")
+    return np.select([ownerless, tie, unsure], ["no_unit", "border", "confidence"], "").astype(object)
+
+
+def _runners_up(candidates: Candidates, grounds: Grounds, lead: Objects, by_rule: Objects) -> tuple[Objects, Objects]:
+    """The likeliest other area, and who would lead if it is not the lead: there, else by the next rule."""
+    n = len(lead)
+    area, unit = np.full(n, "", dtype=object), by_rule.copy()
+    other = np.flatnonzero(candidates.unit != lead[candidates.point])[::-1]  # reversed: the largest is written last
+    area[candidates.point[other]] = candidates.area[other]
+    unit[candidates.point[other]] = candidates.unit[other]
+    unit[np.isin(unit.astype(str), ("outside", "gap"))] = ""
+    beyond = np.flatnonzero(~_prefixed(grounds.finest[candidates.point], candidates.area))[::-1]
+    area[candidates.point[beyond]] = candidates.area[beyond]
+    area[np.isin(area.astype(str), ("outside", "gap"))] = ""
+    return area, unit
+
+
+def _prefixed(codes: Objects, prefixes: Objects) -> NDArray[np.bool_]:
+    return np.array([c.startswith(p) for c, p in zip(codes, prefixes, strict=True)], dtype=bool)

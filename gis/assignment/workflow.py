@@ -1,4 +1,4 @@
-"""The life of a case as one table: which state may follow which. A later issue adds the checks and returns."""
+"""The life of a case as one table: which state may follow which."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ __all__ = ["STATES", "TRANSITIONS", "require_step"]
 #: state -> the states that may follow
 TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
     "reported": frozenset({"dispatched", "border_desk", "forwarded", "outside", "gap"}),
-    "dispatched": frozenset({"dispatched", "border_desk", "closed"}),
+    "dispatched": frozenset({"dispatched", "border_desk", "forwarded", "returned", "closed"}),
+    # given back by its unit with a reason: the dispatcher sends it on, the second time the border desk decides
+    "returned": frozenset({"dispatched", "border_desk", "forwarded", "closed"}),
     # nearer to a border than its accuracy: a person decides
-    "border_desk": frozenset({"dispatched", "forwarded", "closed"}),
+    "border_desk": frozenset({"dispatched", "forwarded", "border_desk", "closed"}),
     # not ours to handle: the unit it went to answers, we only note the end
-    "forwarded": frozenset({"dispatched", "closed"}),
+    "forwarded": frozenset({"dispatched", "forwarded", "border_desk", "closed"}),
     # outside every area or in a gap of the coverage: a person places it, or it ends
-    "outside": frozenset({"dispatched", "forwarded", "closed"}),
-    "gap": frozenset({"dispatched", "forwarded", "closed"}),
+    "outside": frozenset({"dispatched", "forwarded", "border_desk", "outside", "gap", "closed"}),
+    "gap": frozenset({"dispatched", "forwarded", "border_desk", "outside", "gap", "closed"}),
     "closed": frozenset(),
 }
 STATES: Final = tuple(TRANSITIONS)

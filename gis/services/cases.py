@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from gis.assignment.evidence import decide, survey, tell
 from gis.cases import CaseFilter, CasePage, CaseRow, Event, Why
 from gis.crs import from_working
 from gis.errors import NotFound
@@ -16,6 +15,7 @@ from gis.rights import Rights
 from gis.services.casework import case_id, case_no
 from gis.services.platform import Platform
 from gis.services.views import asked
+from gis.services.whys import why_of
 from gis.store import cases as store
 from gis.store import registers as register_store
 from gis.store.engine import Connection
@@ -45,7 +45,7 @@ def case(p: Platform, no: str, *, rights: Rights) -> CasePage:
         events = store.events(connection, row.received_on, row.id)
         return CasePage(
             row=shown,
-            why=_why(p, connection, row, shown.no),
+            why=why_of(p, connection, row, shown.no),
             events=[Event(e.seq, e.at, e.kind, e.by, e.note, e.hash) for e in events],
             closed_on=row.closed_at.astimezone(p.place.zone).date() if row.closed_at else None,
             accuracy=row.accuracy_m,
@@ -57,7 +57,7 @@ def why(p: Platform, no: str, *, rights: Rights) -> Why:
     """The evidence of a case's newest decision, replayed."""
     with p.store.begin(rights) as connection:
         row = _row(p, connection, no)
-        return _why(p, connection, row, case_no(p, row.received_on, row.id))
+        return why_of(p, connection, row, case_no(p, row.received_on, row.id))
 
 
 def _row(p: Platform, connection: Connection, no: str) -> Any:
@@ -110,91 +110,6 @@ def _shown(p: Platform, connection: Connection, rows: Sequence[Any]) -> list[Cas
 def _unit_names(connection: Connection) -> dict[str, tuple[str, str]]:
     """code -> (name, English name) of every unit there ever was."""
     return {unit.code: (unit.name, unit.name_en or unit.name) for unit in register_store.units(connection)}
-
-
-def _why(p: Platform, connection: Connection, row: Any, no: str) -> Why:
-    found = store.evidence(connection, row.received_on, row.id)
-    if found is None:
-        raise NotFound(f"Case {no} holds no decision that you may see.")
-    words = _in_words(p, connection, found)
-    return Why(
-        case=no,
-        decided_at=found.decided_at.astimezone(p.place.zone),
-        text_zh=tell(words, language="zh"),
-        text_en=tell(words, language="en"),
-        evidence=words,
-        replay_agrees=_replay(p, connection, found),
-    )
-
-
-def _in_words(p: Platform, connection: Connection, d: Any) -> dict[str, Any]:
-    """The typed evidence with names beside codes, ready to be told and to be sent as JSON."""
-    names = store.area_names(connection, [i for i in d.area_ids if i is not None])
-    units = _unit_names(connection)
-    words = {c.code: c for c in register_store.categories(connection)}
-    category = words.get(d.category)
-    across = store.name_of_code(connection, d.release_id, d.runner_up_area)
-    return {
-        "areas": [
-            dict(zip(("level", "code", "name", "name_en"), names[i], strict=True)) for i in d.area_ids if i is not None
-        ],
-        "statuses": dict(zip(p.place.level_names, d.statuses, strict=True)),
-        "on_border": any(d.on_borders),
-        "border_distance_m": d.border_distance_m,
-        "accuracy_m": d.accuracy_m,
-        "confidence": d.confidence,
-        "category": d.category,
-        "category_name": category.name if category else d.category,
-        "category_name_en": (category.name_en or category.name) if category else d.category,
-        **_named("unit", d.unit, units.get(d.unit)),
-        **_named("territory_unit", d.territory_unit, units.get(d.territory_unit)),
-        **_named("forward_to", d.forward_to, units.get(d.forward_to)),
-        **_named("runner_up_unit", d.runner_up_unit, units.get(d.runner_up_unit)),
-        **_named("runner_up_area", d.runner_up_area, across),
-        "rule": d.rule,
-        "rule_from": d.rule_from.isoformat() if d.rule_from else None,
-        "rule_reason": d.rule_reason,
-        "rule_reason_en": d.rule_reason_en or d.rule_reason,
-        "scope": d.scope,
-        "outcome": d.outcome,
-        "release": d.release_id,
-        "release_title": d.release_title or "",
-        "release_document": d.release_document,
-        "engine": d.engine,
-        "x": d.x,
-        "y": d.y,
-        "crs": p.place.crs,
-        "on_day": d.on_day.isoformat(),
-        "decided_by": d.decided_by,
-    }
-
-
-def _named(key: str, code: str | None, names: tuple[str, str] | None) -> dict[str, str | None]:
-    """A code of the evidence with its name in both languages."""
-    zh, en = names or (code, code)
-    return {key: code, f"{key}_name": zh, f"{key}_name_en": en}
-
-
-def _replay(p: Platform, connection: Connection, d: Any) -> bool:
-    """Decide the stored inputs again, on the stored release; True when everything decided comes out the same."""
-    locator = p.locator_of(connection, d.release_id)
-    accuracy = np.array([d.accuracy_m])
-    found = survey(locator, np.array([d.x]), np.array([d.y]), accuracy, unit_level=p.place.unit_level)
-    again = decide(
-        locator,
-        p.register(connection),
-        found,
-        accuracy=accuracy,
-        category=np.array([d.category], dtype=object),
-        day=np.array([d.on_day], dtype="datetime64[D]"),
-    )
-    return bool(
-        again.area_id[:, 0].tolist() == [i or 0 for i in d.area_ids]
-        and again.outcome[0] == d.outcome
-        and (again.rulings.unit[0] or None) == d.unit
-        and (again.rulings.forward_to[0] or None) == d.forward_to
-        and (int(again.rule_id[0]) or None) == d.rule_id
-    )
 
 
 def export_columns(p: Platform) -> list[str]:

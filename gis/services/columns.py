@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,32 +10,75 @@ from numpy.typing import NDArray
 
 from gis.assignment.evidence import ENGINE, Decisions
 
-__all__ = ["array_texts", "decision_columns", "or_null", "when", "word_arrays"]
+__all__ = ["array_text", "array_texts", "decision_columns", "or_null", "when", "word_arrays"]
+
+Objects = NDArray[np.object_]
+Ints = NDArray[np.int64]
 
 
-def array_texts(ids: NDArray[np.int64]) -> list[str]:
-    """Columns of ids (levels × n, 0 = none) as PostgreSQL array texts.
+def array_text(values: Iterable[Any]) -> str:
+    """A PostgreSQL array text of words or numbers; every word is quoted, whatever is in it.
 
-    >>> array_texts(np.array([[1, 2], [0, 3]]))
-    ['{1,NULL}', '{2,3}']
+    >>> array_text(['a', 'b"c', None]), array_text([1, 0.5])
+    ('{"a","b\\\\"c",NULL}', '{1,0.5}')
     """
-    words = np.where(ids == 0, "NULL", ids.astype(str))
-    return ["{" + ",".join(column) + "}" for column in words.T.tolist()]
+    return "{" + ",".join(map(_element, values)) + "}"
 
 
-def word_arrays(columns: Sequence[NDArray[Any]]) -> list[str]:
-    """Columns of plain words or flags as PostgreSQL array texts, one for each row."""
-    return ["{" + ",".join(row) + "}" for row in zip(*(c.astype(str).tolist() for c in columns), strict=True)]
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)
 
 
-def or_null(values: NDArray[Any]) -> NDArray[np.object_]:
+def array_texts(ids: Ints) -> Objects:
+    """Columns of ids (levels × n, 0 = none) as PostgreSQL array texts; each distinct column is written once.
+
+    >>> array_texts(np.array([[1, 2, 1], [0, 3, 0]])).tolist()
+    ['{1,NULL}', '{2,3}', '{1,NULL}']
+    """
+    first, place = _distinct(ids)
+    texts = ["{" + ",".join(str(i) if i else "NULL" for i in column) + "}" for column in ids[:, first].T.tolist()]
+    return _taken(texts, place)
+
+
+def word_arrays(columns: Sequence[NDArray[Any]]) -> Objects:
+    """Columns of plain words or flags as PostgreSQL array texts, one for each row.
+
+    >>> word_arrays([np.array(["area", "gap"], dtype=object), np.array(["area", "outside"], dtype=object)]).tolist()
+    ['{area,area}', '{gap,outside}']
+    """
+    import pandas as pd
+
+    first, place = _distinct(np.stack([pd.factorize(column)[0] for column in columns]))
+    texts = ["{" + ",".join(str(column[i]) for column in columns) + "}" for i in first.tolist()]
+    return _taken(texts, place)
+
+
+def _distinct(rows: NDArray[np.integer[Any]]) -> tuple[Ints, Ints]:
+    """Where each distinct column of a (levels × n) array stands first, and for each column which of these it is."""
+    key = np.zeros(rows.shape[1], dtype=np.int64)
+    for row in rows:
+        found, place = np.unique(row, return_inverse=True)
+        key = np.unique(key * len(found) + place, return_inverse=True)[1]
+    _, first, place = np.unique(key, return_index=True, return_inverse=True)
+    return first, place
+
+
+def _taken(texts: Sequence[str], place: Ints) -> Objects:
+    return np.array(texts, dtype=object)[place] if len(place) else np.array([], dtype=object)
+
+
+def or_null(values: NDArray[Any]) -> Objects:
     """Empty texts and zero ids as None, which is stored as NULL."""
     out = values.astype(object)
     out[(values == "") | (values == 0)] = None
     return out
 
 
-def when(moments: NDArray[np.datetime64]) -> NDArray[np.object_]:
+def when(moments: NDArray[np.datetime64]) -> Objects:
     """UTC moments as texts, None for NaT."""
     out = np.datetime_as_string(moments, unit="us").astype(object)
     out[np.isnat(moments)] = None
@@ -43,24 +86,75 @@ def when(moments: NDArray[np.datetime64]) -> NDArray[np.object_]:
 
 
 def decision_columns(d: Decisions) -> dict[str, Any]:
-    """What a decision found and ruled, as the columns of the table `decision` that do not come from the report."""
+    """What was decided on, found and ruled, as columns of the table `decision`, in its words."""
     import pandas as pd
 
-    n = len(d.outcome)
+    m, found, ruled = d.matters, d.found, d.rulings
+    n = len(m)
     return {
+        "x": m.x,
+        "y": m.y,
+        "category": m.category,
+        "accuracy_m": m.accuracy,
+        "accuracy_level": m.level,
+        "sigma_m": found.sigma,
+        "source": m.source,
+        "minute": m.minute,
+        "part_picked": m.part,
+        "on_day": np.datetime_as_string(m.day, unit="D").astype(object),
         "release_id": pd.array([d.release_id] * n, dtype="Int64"),
+        "known_ids": [array_text(d.known_ids)] * n,
+        "threshold": np.full(n, d.threshold),
         "area_ids": array_texts(d.area_id),
         "statuses": word_arrays([a.status for a in d.located.levels]),
         "on_borders": word_arrays([a.on_border for a in d.located.levels]),
-        "border_distance_m": np.where(np.isfinite(d.border_distance), d.border_distance, np.nan),
+        "border_distance_m": np.where(np.isfinite(found.border_distance), found.border_distance, np.nan),
+        **_sparse_columns(d),
         "confidence": d.confidence,
-        "unit": or_null(d.rulings.unit),
-        "territory_unit": or_null(d.rulings.territory),
-        "forward_to": or_null(d.rulings.forward_to),
+        "unit": or_null(ruled.unit),
+        "territory_unit": or_null(ruled.territory),
+        "forward_to": or_null(ruled.forward_to),
         "rule_id": pd.array(or_null(d.rule_id).tolist(), dtype="Int64"),
+        "precedent_id": pd.array(or_null(d.precedent_id).tolist(), dtype="Int64"),
+        "settled_by": np.where(d.outcome == "border_desk", "", ruled.settled_by).astype(object),
+        "assisting": _tuples(ruled.assisting),
         "runner_up_area": or_null(d.runner_up_area),
-        "runner_up_unit": or_null(d.rulings.runner_up),
-        "scope": d.rulings.scope,
+        "runner_up_unit": or_null(d.runner_up_unit),
+        "scope": ruled.scope,
         "outcome": d.outcome,
+        "desk_reason": d.desk_reason,
         "engine": ENGINE,
     }
+
+
+def _sparse_columns(d: Decisions) -> dict[str, Any]:
+    """What only some cases have: places around, parts near by, other areas within reach of the error."""
+    import pandas as pd
+
+    n, part, also = len(d.matters), d.found.part, d.candidates
+    meant = np.append(d.part_ids, 0)[np.where(part.part >= 0, part.part, len(d.part_ids))]
+    return {
+        "places": _tuples(d.found.grounds.places),
+        "part_ids": _grouped(part.point, d.part_ids[part.candidate], n),
+        "part_shares": _grouped(part.point, part.share.round(6), n),
+        "part_id": pd.array(or_null(meant).tolist(), dtype="Int64"),
+        "candidate_areas": _grouped(also.point, also.area, n),
+        "candidate_shares": _grouped(also.point, also.share.round(6), n),
+        "candidate_units": _grouped(also.point, also.unit, n),
+    }
+
+
+def _tuples(values: Objects) -> list[str]:
+    """Tuples of words as array texts; each distinct tuple is written once."""
+    texts = {words: array_text(words) for words in set(values.tolist())}
+    return [texts[words] for words in values.tolist()]
+
+
+def _grouped(point: Ints, values: NDArray[Any], n: int) -> Objects:
+    """Sparse values, sorted by point, as one array text for each of n points."""
+    out = np.full(n, "{}", dtype=object)
+    if len(point):
+        first = np.flatnonzero(np.diff(point, prepend=-1))
+        for at, group in zip(point[first].tolist(), np.split(values, first[1:]), strict=True):
+            out[at] = array_text(group.tolist())
+    return out

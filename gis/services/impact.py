@@ -15,12 +15,17 @@ import shapely
 
 from gis.acts import Act
 from gis.areas import AreaSet
-from gis.assignment.evidence import Decisions, decide, survey
+from gis.assignment.evidence import Decisions, decide
 from gis.assignment.locator import Locator
+from gis.assignment.matters import Matters
+from gis.assignment.places import PATH_M
+from gis.assignment.uncertainty import REACH
 from gis.assignment.workflow import TRANSITIONS
 from gis.errors import BadOption
 from gis.services.columns import decision_columns
 from gis.services.platform import Platform
+from gis.services.precedents import touched
+from gis.services.worlds import features_of, precedents, world_of
 from gis.store import areas as area_store
 from gis.store import releases as records
 from gis.store.engine import Connection
@@ -52,6 +57,7 @@ class Impact:
     parts: Mapping[tuple[str, str], int]
     ending: Sequence[str]  #: area codes that end while a territory or rule names them
     proposed: Mapping[str, str]  #: ending code -> successor, from the lineage
+    precedents: Sequence[int] = ()  #: precedents in force whose ground meets ground that changes
 
     def as_json(self) -> dict[str, Any]:
         """The impact as it is shown; lists sorted by number, the largest first."""
@@ -67,6 +73,7 @@ class Impact:
             "open_cases": pairs(self.units),
             "parts": pairs(self.parts),
             "ending": [{"code": code, "successor": self.proposed.get(code)} for code in self.ending],
+            "precedents": list(self.precedents),
         }
 
     def digest(self) -> str:
@@ -89,22 +96,26 @@ def measure(
     old, new = p.locator_of(connection, row.base_id), p.locator_of(connection, release_id)
     depth = p.place.level_names.index(p.place.unit_level)
     ground = _differing_ground(old.areas, new.areas, depth)
+    ground = _joined(ground, _differing_places(p, connection, row.base_id, release_id))
     changed = None if ground is None else shapely.to_wkb(ground)
     if everything:
         changed = shapely.to_wkb(shapely.box(-1e8, -1e8, 1e8, 1e8))
-    rows = records.candidates(connection, release_id, changed=changed)
+    rows = records.candidates(connection, release_id, changed=changed, reach=REACH, lines=_other_lines(connection, row))
     ending = records.ending_codes(connection, release_id, row.base_id)
     proposed = _proposed(records.lineage(connection, release_id) if ending else [], ending) | {
         k: v for k, v in chosen.items() if k in ending
     }
     register = p.register(connection).succeeded([(a, b, row.valid_from) for a, b in proposed.items()])
-    decisions = _decide_again(p, new, register, rows, row.valid_from)
+    decisions = _decide_again(p, connection, release_id, register, rows, row.valid_from)
     affected = _affected(rows, decisions)
     kept = [rows[i] for i in affected]
-    again = _decide_again(p, new, register, kept, row.valid_from)
+    again = _decide_again(p, connection, release_id, register, kept, row.valid_from)
     units = Counter(zip(map(_standing, kept), _standings(again), strict=True))
     parts = _parts(connection, ground, (old, new), register, (depth, row.valid_from))
-    return Impact(release_id, row.base_id, row.valid_from, len(rows), kept, again, units, parts, ending, proposed)
+    held = touched(precedents(connection), ground, row.valid_from)
+    return Impact(
+        release_id, row.base_id, row.valid_from, len(rows), kept, again, units, parts, ending, proposed, held
+    )  # fmt: skip
 
 
 def _differing_ground(old: AreaSet, new: AreaSet, depth: int) -> Any | None:
@@ -126,6 +137,32 @@ def _differing_ground(old: AreaSet, new: AreaSet, depth: int) -> Any | None:
     return None if ground.is_empty else ground
 
 
+def _differing_places(p: Platform, connection: Connection, old: int | None, new: int) -> Any | None:
+    """Ground of map features that only one of two releases has, where rules name places at all."""
+    words = {rule.place.partition(":")[0] for rule in p.register(connection).rules if rule.place}
+    sides = [
+        {
+            (f.layer, f.code, shapely.to_wkb(f.geometry)): shapely.buffer(f.geometry, (f.width_m or PATH_M) / 2.0 + 1.0)
+            for f in features_of(p, connection, release)
+            if f.layer in words
+        }
+        for release in (old, new)
+    ]
+    pieces = [sides[a][key] for a, b in ((0, 1), (1, 0)) for key in sides[a].keys() - sides[b].keys()]
+    return shapely.union_all(pieces) if pieces else None
+
+
+def _other_lines(connection: Connection, row: Any) -> float | None:
+    """The accuracy of a release's lines where the release below has another one."""
+    mine = area_store.line_accuracy(connection, row.id)
+    below = None if row.base_id is None else area_store.line_accuracy(connection, row.base_id)
+    return None if mine == below else mine
+
+
+def _joined(a: Any | None, b: Any | None) -> Any | None:
+    return shapely.union(a, b) if a is not None and b is not None else (b if a is None else a)
+
+
 def _proposed(lineage: Sequence[Sequence[Any]], ending: Sequence[str]) -> dict[str, str]:
     """The successor that took the most of an ending area's ground."""
     best: dict[str, tuple[float, str]] = {}
@@ -135,17 +172,27 @@ def _proposed(lineage: Sequence[Sequence[Any]], ending: Sequence[str]) -> dict[s
     return {old: new for old, (_, new) in best.items()}
 
 
-def _decide_again(p: Platform, locator: Locator, register: Any, rows: Sequence[Any], first: date) -> Decisions | None:
+def _decide_again(
+    p: Platform, connection: Connection, release_id: int, register: Any, rows: Sequence[Any], first: date
+) -> Decisions | None:
     if not rows:
         return None
 
     def column(name: str, kind: Any) -> Any:
         return np.array([getattr(row, name) for row in rows], dtype=kind)
 
-    accuracy = column("accuracy_m", float)
-    found = survey(locator, column("x", float), column("y", float), accuracy, unit_level=p.place.unit_level)
-    days = np.array([max(row.received_on, first) for row in rows], dtype="datetime64[D]")
-    return decide(locator, register, found, accuracy=accuracy, category=column("category", object), day=days)
+    matters = Matters(
+        x=column("x", float),
+        y=column("y", float),
+        accuracy=column("accuracy_m", float),
+        level=column("accuracy_level", float),
+        category=column("category", object),
+        source=column("source", object),
+        day=np.array([max(row.received_on, first) for row in rows], dtype="datetime64[D]"),
+        minute=column("minute", np.int64),
+        part=column("part_picked", object),
+    )
+    return decide(world_of(p, connection, release_id, matters, register=register), matters)
 
 
 def _affected(rows: Sequence[Any], d: Decisions | None) -> list[int]:
@@ -235,8 +282,6 @@ def _redecisions(impact: Impact, policy: str) -> pd.DataFrame:
                 f"release {impact.release_id}: {_standing(row)} -> {w}" for row, w in zip(rows, would, strict=True)
             ],
             "state": now,
-            **{name: [getattr(row, name) for row in rows] for name in ("x", "y", "category", "accuracy_m")},
-            "on_day": [max(row.received_on, impact.valid_from) for row in rows],
             **decision_columns(d),  # type: ignore[arg-type]
         }
     )
@@ -248,8 +293,8 @@ def take_back(connection: Connection, release_id: int, act: Act) -> tuple[dict[s
     import pandas as pd
 
     rows = records.decided_on(connection, release_id)
-    back = [row for row in rows if row.redecided and row.stepped is None]
-    left = [row for row in rows if not (row.redecided and row.stepped is None)]
+    back = [row for row in rows if row.redecided and row.stepped is None and row.ruled is None]
+    left = [row for row in rows if not (row.redecided and row.stepped is None and row.ruled is None)]
     left += records.asked_by(connection, release_id)
     if back:
         frame = pd.DataFrame(

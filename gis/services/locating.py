@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gis.assignment.locator import AREA, Located, Locator
-from gis.assignment.responsibility import SIGMA_OF_68, confidence_of, decide_many
+from gis.assignment.clouds import area_shares
+from gis.assignment.locator import Located, Locator
+from gis.assignment.responsibility import Register, Rulings, decide_many
+from gis.assignment.uncertainty import Shares, sigma_of
 from gis.crs import parse_crs, to_working
 from gis.errors import BadOption
 from gis.periods import AsOf, end_of_day
@@ -21,7 +23,8 @@ __all__ = ["locate"]
 
 
 def locate(p: Platform, x: float, y: float, *, crs: str, at: date | AsOf, accuracy: float | None) -> dict[str, Any]:
-    """Answer one point of `crs` as of the day `at`; `accuracy` is the radius in metres holding 68 % of its error.
+    """Answer one point of `crs` as of the day `at`; `accuracy` is the radius in metres that holds the place's share of
+    its error (68 % unless the place file says otherwise).
 
     `at` may say until when what was done is counted: what was activated or withdrawn since is not.
 
@@ -39,36 +42,31 @@ def locate(p: Platform, x: float, y: float, *, crs: str, at: date | AsOf, accura
     with p.store.begin(PUBLIC) as connection:
         locator = _locator(p, connection, at)
         register = p.register(connection)
+        lines = area_store.line_accuracy(connection, locator.areas.release_id)
     located = locator.locate_many(east, north)
+    sigma = None if accuracy is None else sigma_of([accuracy], [p.place.accuracy_level], lines)
+    shares = [
+        None if sigma is None else area_shares(locator, level, east, north, sigma) for level in p.place.level_names
+    ]
     depth = p.place.level_names.index(p.place.unit_level)
-    unit_areas, unit_answer = locator.areas.levels[depth], located.levels[depth]
-    inside = unit_answer.status[0] == AREA
-    code = str(unit_areas.codes[unit_answer.index[0]]) if inside else ""
-    rulings = decide_many(
-        register,
-        category=np.array(["\0"], dtype=object),  # no category: no rule begins with it, the territory answers
-        territory_code=np.array([code], dtype=object),
-        finest_code=np.array([code], dtype=object),
-        day=np.array([day], dtype="datetime64[D]"),
-    )
+    codes = locator.areas.levels[depth].codes
+    ruled = _territories(register, [_code(codes, int(located.levels[depth].index[0]))], day)
     names = {unit.code: unit.name for unit in register.units}
-    unit, forward = str(rulings.unit[0]), str(rulings.forward_to[0])
-    levels = {
-        level.name: _level_answer(locator, located, i, (east, north), accuracy)
-        for i, level in enumerate(p.place.levels)
-    }
-    border = locator.border_distance(p.place.unit_level, east, north)
+    unit, forward = str(ruled.unit[0]), str(ruled.forward_to[0])
     return {
         "x": x,
         "y": y,
         "crs": word,
         "at": day.isoformat(),
         "release": locator.areas.release_id,
-        "levels": levels,
+        "levels": {
+            level: _level_answer(locator, located, i, (east, north), shares[i])
+            for i, level in enumerate(p.place.level_names)
+        },
         "unit": {"code": unit, "name": names[unit]} if unit else None,
-        "scope": bool(rulings.scope[0]),
+        "scope": bool(ruled.scope[0]),
         "forward_to": {"code": forward, "name": names[forward]} if forward else None,
-        "confidence": None if accuracy is None else round(float(confidence_of(border, np.array([accuracy]))[0]), 6),
+        "confidence": _confidence(shares[depth], register, codes, unit or forward, day),
     }
 
 
@@ -79,8 +77,32 @@ def _locator(p: Platform, connection: Connection, at: date | AsOf) -> Locator:
     return p.locator_to_read(connection, at.day if isinstance(at, AsOf) else at)
 
 
+def _territories(register: Register, codes: list[str], day: date) -> Rulings:
+    """Whose territory each of these areas is: no category, so that no rule is met."""
+    return decide_many(
+        register,
+        category=np.full(len(codes), "\0", dtype=object),
+        territory_code=np.array(codes, dtype=object),
+        finest_code=np.array(codes, dtype=object),
+        day=np.full(len(codes), day, dtype="datetime64[D]"),
+    )
+
+
+def _confidence(shares: Shares | None, register: Register, codes: Any, lead: str, day: date) -> float | None:
+    """The summed share of the error area in which the same unit answers."""
+    if shares is None:
+        return None
+    ruled = _territories(register, [_code(codes, i) for i in shares.area.tolist()], day)
+    units = np.where(ruled.unit != "", ruled.unit, ruled.forward_to)
+    return round(min(float(shares.share[units == lead].sum()), 1.0), 6)
+
+
+def _code(codes: Any, index: int) -> str:
+    return str(codes[index]) if index >= 0 else ""
+
+
 def _level_answer(
-    locator: Locator, located: Located, depth: int, at: tuple[Any, Any], accuracy: float | None
+    locator: Locator, located: Located, depth: int, at: tuple[Any, Any], shares: Shares | None
 ) -> dict[str, Any]:
     areas, answer = locator.areas.levels[depth], located.levels[depth]
     index = int(answer.index[0])
@@ -91,22 +113,15 @@ def _level_answer(
         "name": str(areas.names[index]) if index >= 0 else None,
         "on_border": bool(answer.on_border[0]),
         "border_distance_m": round(distance, 3) if np.isfinite(distance) else None,
-        "candidates": _candidates(locator, depth, at, index, distance, accuracy),
+        "candidates": [] if shares is None else _candidates(areas.codes, shares),
     }
 
 
-def _candidates(
-    locator: Locator, depth: int, at: tuple[Any, Any], index: int, distance: float, accuracy: float | None
-) -> list[dict[str, Any]]:
-    """The area of the point and the nearest other one, with the share of the error on either side of the border; a code
-    of None is outside. Empty without an accuracy."""
-    if accuracy is None or not np.isfinite(distance):
-        return []
-    areas = locator.areas.levels[depth]
-    own = float(confidence_of(np.array([distance]), np.array([accuracy]))[0])
-    listed = [{"code": str(areas.codes[index]) if index >= 0 else None, "p": round(own, 6)}]
-    if distance < 4.0 * accuracy / SIGMA_OF_68:
-        reach = np.array([distance * 1.0001 + 1.0])
-        near = int(locator.neighbours(areas.level, *at, reach, np.array([index]))[0])
-        listed.append({"code": str(areas.codes[near]) if near >= 0 else None, "p": round(1.0 - own, 6)})
-    return listed
+def _candidates(codes: Any, shares: Shares) -> list[dict[str, Any]]:
+    """Areas with their shares of the error area, the largest first; a code of None is outside, or a gap."""
+    listed: dict[str | None, float] = {}
+    for area, share in zip(shares.area.tolist(), shares.share.tolist(), strict=True):
+        code = None if area < 0 else str(codes[area])
+        listed[code] = listed.get(code, 0.0) + share
+    ordered = sorted(listed.items(), key=lambda item: (-item[1], item[0] or ""))
+    return [{"code": code, "p": round(share, 6)} for code, share in ordered]

@@ -40,6 +40,7 @@ _STATES = {
     "reported": ("已上报", "reported"),
     "dispatched": ("已派遣", "dispatched"),
     "border_desk": ("边界待裁", "border desk"),
+    "returned": ("已退回", "given back"),
     "forwarded": ("已转交", "forwarded"),
     "outside": ("区外", "outside"),
     "gap": ("空隙", "gap"),

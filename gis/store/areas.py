@@ -26,6 +26,7 @@ __all__ = [
     "add_carried",
     "current_members",
     "delivery_of",
+    "line_accuracy",
     "load_areas",
     "load_features",
     "lock_boundaries",
@@ -101,6 +102,12 @@ def load_features(connection: Connection, release_id: int | None) -> list[Featur
         .order_by(feature.c.layer, feature.c.code)
     )
     return [Feature(*row[:6], shapely.from_wkb(bytes(row.wkb))) for row in connection.execute(query)]
+
+
+def line_accuracy(connection: Connection, release_id: int | None) -> float:
+    """The accuracy of a release's lines in metres (one σ); 0 without a release."""
+    query = "SELECT line_accuracy_m FROM release WHERE id = :id"
+    return float(connection.execute(text(query), {"id": release_id}).scalar_one_or_none() or 0.0)
 
 
 def current_members(connection: Connection, day: date) -> list[Any]:

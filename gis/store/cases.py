@@ -37,7 +37,8 @@ __all__ = [
     "known_keys",
     "lock_keys",
     "misplaced",
-    "name_of_code",
+    "names_of_codes",
+    "feature_names",
     "positions",
     "replace_placements",
     "totals",
@@ -258,17 +259,31 @@ def area_codes(connection: Connection) -> dict[int, str]:
     return {row[0]: row[1] for row in connection.execute(text("SELECT id, code FROM area"))}
 
 
-def name_of_code(connection: Connection, release_id: int | None, code: str | None) -> tuple[str, str] | None:
-    """What the area of a code is called in a release, in Chinese and English."""
+def names_of_codes(connection: Connection, release_id: int | None, codes: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """What the areas of these codes are called in a release, in Chinese and English."""
+    rows = connection.execute(
+        text(
+            "SELECT a.code, a.name, coalesce(nullif(a.name_en, ''), a.name) "
+            "FROM area a JOIN release_area m ON m.area_id = a.id "
+            "WHERE m.release_id = :release AND a.code = ANY(CAST(:codes AS text[]))"
+        ),
+        {"release": release_id, "codes": [code for code in codes if code]},
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def feature_names(connection: Connection, release_id: int | None, word: str) -> tuple[str, str]:
+    """The name of the map feature layer:code of a release, in Chinese and English; empty where it has none."""
+    layer, _, code = word.partition(":")
     row = connection.execute(
         text(
-            "SELECT a.name, coalesce(nullif(a.name_en, ''), a.name) "
-            "FROM area a JOIN release_area m ON m.area_id = a.id "
-            "WHERE m.release_id = :release AND a.code = :code LIMIT 1"
+            "SELECT f.name, coalesce(nullif(f.name_en, ''), f.name) FROM feature f "
+            "JOIN release_feature m ON m.feature_id = f.id "
+            "WHERE m.release_id = :release AND f.layer = :layer AND f.code = :code LIMIT 1"
         ),
-        {"release": release_id, "code": code},
+        {"release": release_id, "layer": layer, "code": code},
     ).one_or_none()
-    return None if row is None else (row[0], row[1])
+    return ("", "") if row is None else (row[0], row[1])
 
 
 def evidence_rows(connection: Connection) -> Any:

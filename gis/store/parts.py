@@ -16,7 +16,7 @@ from gis.store.engine import copy_frame, sql_file
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "add_versions", "is_stored", "lock", "parts_on", "versions_of"]
+__all__ = ["COLUMNS", "add_versions", "by_id", "is_stored", "lock", "matching", "parts_on", "version", "versions_of"]
 
 _LOCK: Final = 320404003
 #: what a version says, beside its geometry
@@ -62,6 +62,24 @@ def parts_on(connection: Connection, day: date) -> tuple[dict[str, Any], Any, An
     rows = connection.execute(text(sql_file("parts_on.sql")), {"day": day}).all()
     spots = np.array([row[-2:] for row in rows], dtype=float).reshape(-1, 2)
     return _columns(rows, COLUMNS, start=0), _geometries(rows, len(COLUMNS)), spots
+
+
+def matching(connection: Connection, boxes: Sequence[tuple[int, int]] | None, picked: Sequence[str] = ()) -> list[Any]:
+    """Versions of the parts within ranges of quad keys or with these identifiers; of all parts for None."""
+    lows, highs = (None, None) if boxes is None else ([b[0] for b in boxes], [b[1] for b in boxes])
+    values = {"lows": lows, "highs": highs, "picked": list(picked)}
+    return list(connection.execute(text(sql_file("matching_parts.sql")), values))
+
+
+def by_id(connection: Connection, ids: Sequence[int]) -> list[Any]:
+    """Versions of parts by their ids: id, code, type, name, maintenance_unit."""
+    query = "SELECT id, code, type, name, maintenance_unit FROM part WHERE id = ANY (CAST(:ids AS bigint[]))"
+    return list(connection.execute(text(query), {"ids": list(ids)}))
+
+
+def version(connection: Connection) -> int:
+    """A number that grows whenever parts change: every change adds a version."""
+    return int(connection.execute(text("SELECT coalesce(max(id), 0) FROM part")).scalar_one())
 
 
 def is_stored(connection: Connection, code: str) -> bool:

@@ -174,15 +174,15 @@ def due(connection: Connection, today: date) -> list[int]:
 
 
 def candidates(
-    connection: Connection, release_id: int, *, changed: bytes | None, since: date | None = None
+    connection: Connection, release_id: int, *, changed: bytes | None, reach: float, lines: float | None
 ) -> list[Any]:
     """Open cases whose answer the release could change, with the inputs and the answer of their newest decision.
 
-    `changed` is the ground (WKB, working CRS) on which the unit level differs; it is grown by the largest accuracy of
-    the open cases. Rows: received_on, id, state, x, y, accuracy_m, category, unit, forward_to, outcome, seq, source.
+    `changed` is the ground (WKB, working CRS) on which the unit level differs; it is grown by `reach` times the largest
+    σ of the open cases. `lines` is the accuracy of the release's lines where it is not that of the release below.
     """
     srid = connection.execute(text("SELECT Find_SRID('gridward', 'area', 'geom')")).scalar_one()
-    values = {"id": release_id, "changed": changed, "srid": srid, "since": since}
+    values = {"id": release_id, "changed": changed, "srid": srid, "since": None, "reach": reach, "lines": lines}
     return list(connection.execute(text(sql_file("impact_candidates.sql")), values))
 
 

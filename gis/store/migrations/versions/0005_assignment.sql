@@ -39,6 +39,8 @@ ALTER TABLE decision
     ADD minute smallint NOT NULL DEFAULT 0,     -- local minute of the day received
     ADD part_picked text COLLATE "C" NOT NULL DEFAULT '',
     ADD threshold double precision,             -- confidence below which the border desk decides
+    ADD known_ids bigint[] NOT NULL DEFAULT '{}',   -- newest rows of the registers by then: units, territories, rules,
+                                                -- categories, precedents, parts
     -- what was found
     ADD places text[] NOT NULL DEFAULT '{}',    -- layer:code of the places around the spot
     ADD part_ids bigint[] NOT NULL DEFAULT '{}',

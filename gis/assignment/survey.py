@@ -1,0 +1,180 @@
+"""What lies around n spots: areas, borders, places, parts, precedents; and what else each spot might be.
+
+A position is a cloud and not a point. Where the cloud reaches over a border of territories, or where several parts may
+be meant, the matter has alternatives: areas and parts' units with their shares of the error area, summing to one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from gis.assignment.clouds import area_shares
+from gis.assignment.locator import AREA, GAP, Located
+from gis.assignment.matters import Matters
+from gis.assignment.parts import PartMatch, match
+from gis.assignment.responsibility import Grounds
+from gis.assignment.uncertainty import REACH, Shares, sigma_of
+from gis.assignment.world import World
+
+__all__ = ["Alternatives", "Survey", "codes_of", "survey"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Objects = NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alternatives:
+    """What spots might be, sparse and sorted by point; a point that can be one thing only has no rows.
+
+    `area`: the code of the area at the level of the shares, or the words outside and gap; `territory`: the code of its
+    territory ('' none); the part's units; `share`: of the error area, the shares of a point sum to one.
+    """
+
+    point: Ints
+    area: Objects
+    territory: Objects
+    owner: Objects
+    maintainer: Objects
+    supervisor: Objects
+    share: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """Where n points lie, metres to the nearest border of the unit level, σ in metres, what is around, what else."""
+
+    located: Located
+    border_distance: Floats
+    sigma: Floats
+    grounds: Grounds
+    part: PartMatch
+    alternatives: Alternatives
+
+
+def survey(world: World, matters: Matters) -> Survey:
+    """Look at n matters in a world; decides nothing."""
+    located = world.locator.locate_many(matters.x, matters.y)
+    sigma = sigma_of(matters.accuracy, matters.level, world.line_accuracy)
+    distance = world.locator.border_distance(world.unit_level, matters.x, matters.y)
+    part = match(world.parts, matters, sigma, world.register.part_types_of(matters), certain=world.thresholds.part)
+    grounds = _grounds(world, matters, located, part)
+    shares = _shares(world, matters, sigma, distance)
+    alternatives = _crossed(_of_areas(world, shares, grounds), _of_parts(world, part, grounds), grounds, located, world)
+    return Survey(located, distance, sigma, grounds, part, alternatives)
+
+
+def codes_of(codes: Objects, index: NDArray[np.integer[Any]]) -> Objects:
+    """The codes at these positions, '' for negative ones."""
+    return np.append(codes, "")[np.where(index >= 0, index, len(codes))]
+
+
+def _grounds(world: World, matters: Matters, located: Located, part: PartMatch) -> Grounds:
+    levels = world.locator.areas.levels
+    finest = np.full(len(matters), "", dtype=object)
+    for level, answer in zip(levels, located.levels, strict=True):
+        found = codes_of(level.codes, answer.index)
+        finest = np.where(answer.index >= 0, found, finest)
+    point, feature = world.places.around(matters.x, matters.y)
+    return Grounds(
+        territory=codes_of(levels[world.depth].codes, located.levels[world.depth].index),
+        finest=finest,
+        places=_words(world.places.words[feature], point, len(matters)),
+        owner=part.owner,
+        maintainer=part.maintainer,
+        supervisor=part.supervisor,
+        precedent=_precedents(world, matters),
+    )
+
+
+def _words(words: Objects, point: Ints, n: int) -> Objects:
+    """The words of each point as a tuple; most points have none and share one."""
+    out = np.empty(n, dtype=object)
+    out.fill(())
+    if len(point):
+        first = np.flatnonzero(np.diff(point, prepend=-1))
+        for at, group in zip(point[first].tolist(), np.split(words, first[1:]), strict=True):
+            out[at] = tuple(group.tolist())
+    return out
+
+
+def _precedents(world: World, matters: Matters) -> Ints:
+    """The newest precedent around each spot that is in force and meets the category, -1 for none."""
+    out = np.full(len(matters), -1, dtype=np.int64)
+    for i, precedent in enumerate(world.register.precedents):  # oldest first: a newer one overwrites
+        west, south, east, north = precedent.ground.bounds
+        near = (matters.x >= west) & (matters.x <= east) & (matters.y >= south) & (matters.y <= north)
+        near &= matters.day >= np.datetime64(precedent.valid_from, "D")
+        if precedent.valid_to is not None:
+            near &= matters.day < np.datetime64(precedent.valid_to, "D")
+        rows = np.flatnonzero(near)
+        rows = rows[[word.startswith(precedent.category) for word in matters.category[rows]]] if len(rows) else rows
+        if len(rows):
+            shapely.prepare(precedent.ground)
+            out[rows[shapely.intersects_xy(precedent.ground, matters.x[rows], matters.y[rows])]] = i
+    return out
+
+
+def _shares(world: World, matters: Matters, sigma: Floats, distance: Floats) -> Shares:
+    """Shares of the error area at the level of the shares, for the points whose cloud reaches over a border."""
+    level = world.locator.areas.levels[world.share_depth].level
+    if world.share_depth != world.depth:
+        distance = world.locator.border_distance(level, matters.x, matters.y)
+    rows = np.flatnonzero(distance <= REACH * sigma)
+    found = area_shares(world.locator, level, matters.x[rows], matters.y[rows], sigma[rows])
+    return Shares(rows[found.point], found.area, found.share)
+
+
+def _of_areas(world: World, shares: Shares, grounds: Grounds) -> Alternatives:
+    """The shares as alternatives of the place, the part's units as they are."""
+    levels = world.locator.areas.levels
+    index = shares.area
+    area = codes_of(levels[world.share_depth].codes, index)
+    area[index == -1], area[index == -2] = "outside", GAP
+    for at in range(world.share_depth, world.depth, -1):
+        index = np.where(index >= 0, levels[at].parent_index[np.maximum(index, 0)], -1)
+    units = [getattr(grounds, role)[shares.point] for role in ("owner", "maintainer", "supervisor")]
+    return Alternatives(shares.point, area, codes_of(levels[world.depth].codes, index), *units, shares.share)
+
+
+def _of_parts(world: World, part: PartMatch, grounds: Grounds) -> Alternatives:
+    """What the spots of unclear parts might be, by the units of the parts; the place as it is."""
+    unclear = part.unclear[part.point]
+    point, which = part.point[unclear], part.candidate[unclear]
+    units = [getattr(world.parts, name)[which] for name in ("owner_unit", "maintenance_unit", "supervising_unit")]
+    return Alternatives(point, grounds.finest[point], grounds.territory[point], *units, part.share[unclear])
+
+
+def _crossed(a: Alternatives, b: Alternatives, grounds: Grounds, located: Located, world: World) -> Alternatives:
+    """Alternatives of the place and of the part, each with each; the shares are multiplied."""
+    if not len(b.point):
+        return a
+    n = len(grounds.territory)
+    counts = np.bincount(b.point, minlength=n)
+    alone = np.setdiff1d(b.point, a.point)  # unclear parts far from every border: one place
+    status = located.levels[world.share_depth]
+    here = codes_of(world.locator.areas.levels[world.share_depth].codes, status.index[alone])
+    words = np.where(status.status[alone] == AREA, here, status.status[alone])
+    point = np.concatenate([a.point, alone])
+    area = np.concatenate([a.area, words])
+    territory = np.concatenate([a.territory, grounds.territory[alone]])
+    share = np.concatenate([a.share, np.ones(len(alone))])
+    units = [np.concatenate([getattr(a, r), getattr(grounds, r)[alone]]) for r in ("owner", "maintainer", "supervisor")]
+    times = np.maximum(counts[point], 1)
+    left = np.repeat(np.arange(len(point)), times)
+    nth = np.arange(len(left)) - np.repeat(np.cumsum(times) - times, times)
+    start = np.searchsorted(b.point, point[left])
+    has = counts[point[left]] > 0
+    right = np.where(has, start + nth, 0)
+    units = [
+        np.where(has, getattr(b, role)[right], column[left])
+        for role, column in zip(("owner", "maintainer", "supervisor"), units, strict=True)
+    ]
+    order = np.argsort(point[left], kind="stable")
+    columns = [point[left], area[left], territory[left], *units, share[left] * np.where(has, b.share[right], 1.0)]
+    return Alternatives(*(column[order] for column in columns))

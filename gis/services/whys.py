@@ -1,0 +1,192 @@
+"""Why a case is whose it is: the evidence of its newest decision in words, and the same decided again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from gis.assignment.evidence import Decisions
+from gis.assignment.matters import Matters
+from gis.assignment.telling import tell
+from gis.cases import Why
+from gis.errors import NotFound
+from gis.services.platform import Platform
+from gis.services.worlds import decide_in
+from gis.store import cases as store
+from gis.store import parts as part_store
+from gis.store import registers as register_store
+from gis.store.engine import Connection
+
+__all__ = ["evidence_of", "matter_of", "replayed", "same_answer", "why_of"]
+
+Names = Mapping[str, tuple[str, str]]
+
+
+def why_of(p: Platform, connection: Connection, row: Any, no: str) -> Why:
+    """The evidence of a case's newest decision, told and replayed; `row` has received_on and id."""
+    found = store.evidence(connection, row.received_on, row.id)
+    if found is None:
+        raise NotFound(f"Case {no} holds no decision that you may see.")
+    words = evidence_of(p, connection, found)
+    return Why(
+        case=no,
+        decided_at=found.decided_at.astimezone(p.place.zone),
+        text_zh=tell(words, language="zh"),
+        text_en=tell(words, language="en"),
+        evidence=words,
+        replay_agrees=same_answer(found, replayed(p, connection, found)),
+    )
+
+
+def evidence_of(p: Platform, connection: Connection, d: Any) -> dict[str, Any]:
+    """The typed evidence with names beside codes, ready to be told and to be sent as JSON."""
+    units = {unit.code: (unit.name, unit.name_en or unit.name) for unit in register_store.units(connection)}
+    named = {row.code: row for row in register_store.categories(connection)}
+    category = named.get(d.category)
+    return {
+        **_where(p, connection, d, units),
+        "category": d.category,
+        "category_name": category.name if category else d.category,
+        "category_name_en": (category.name_en or category.name) if category else d.category,
+        **_parts(connection, d, units),
+        **_named("unit", d.unit, units),
+        **_named("territory_unit", d.territory_unit, units),
+        **_named("forward_to", d.forward_to, units),
+        **_named("runner_up_unit", d.runner_up_unit, units),
+        "assisting": [_unit(code, units) for code in d.assisting],
+        "rule": d.rule,
+        "rule_from": d.rule_from.isoformat() if d.rule_from else None,
+        "rule_reason": d.rule_reason,
+        "rule_reason_en": d.rule_reason_en or d.rule_reason,
+        "precedent": d.precedent_id,
+        "precedent_reason": d.precedent_reason,
+        "settled_by": d.settled_by,
+        "desk_reason": d.desk_reason,
+        "reason": d.reason,
+        "scope": d.scope,
+        "outcome": d.outcome,
+        "engine": d.engine,
+        "on_day": d.on_day.isoformat(),
+        "at": f"{d.minute // 60:02d}:{d.minute % 60:02d}",
+        "source": d.source,
+        "decided_by": d.decided_by,
+    }
+
+
+def _where(p: Platform, connection: Connection, d: Any, units: Names) -> dict[str, Any]:
+    names = store.area_names(connection, [i for i in d.area_ids if i is not None])
+    listed = list(zip(d.candidate_areas, d.candidate_shares, d.candidate_units, strict=True))
+    across = store.names_of_codes(connection, d.release_id, [c[0] for c in listed] + [d.runner_up_area or ""])
+    return {
+        "areas": [
+            dict(zip(("level", "code", "name", "name_en"), names[i], strict=True)) for i in d.area_ids if i is not None
+        ],
+        "statuses": dict(zip(p.place.level_names, d.statuses, strict=True)),
+        "on_border": any(d.on_borders),
+        "border_distance_m": d.border_distance_m,
+        "accuracy_m": d.accuracy_m,
+        "accuracy_level": d.accuracy_level,
+        "sigma_m": d.sigma_m,
+        "confidence": d.confidence,
+        "threshold": d.threshold,
+        "candidates": [
+            {
+                **_code("area", area, across),
+                "share": share,
+                **_code("unit", unit, units),
+            }
+            for area, share, unit in listed
+        ],
+        **_named("runner_up_area", d.runner_up_area, across),
+        "places": [_place(word, *store.feature_names(connection, d.release_id, word)) for word in d.places],
+        "release": d.release_id,
+        "release_title": d.release_title or "",
+        "release_document": d.release_document,
+        "x": d.x,
+        "y": d.y,
+        "crs": p.place.crs,
+    }
+
+
+def _code(key: str, code: str, names: Names) -> dict[str, str]:
+    zh, en = names.get(code, ("", ""))
+    plain = {"area": ("name", "name_en"), "unit": ("unit_name", "unit_name_en")}[key]
+    return {key: code, plain[0]: zh, plain[1]: en}
+
+
+def _place(word: str, name: str, name_en: str) -> dict[str, str]:
+    return {"word": word, "name": name, "name_en": name_en}
+
+
+def _unit(code: str, units: Names) -> dict[str, str]:
+    zh, en = units.get(code, (code, code))
+    return {"code": code, "name": zh, "name_en": en}
+
+
+def _parts(connection: Connection, d: Any, units: Names) -> dict[str, Any]:
+    rows = {row.id: row for row in part_store.by_id(connection, d.part_ids)} if d.part_ids else {}
+    told = [
+        {
+            "code": row.code,
+            "type": row.type,
+            "name": row.name,
+            "share": share,
+            "maintainer": row.maintenance_unit,
+            "maintainer_name": units.get(row.maintenance_unit, (row.maintenance_unit,) * 2)[0],
+            "maintainer_name_en": units.get(row.maintenance_unit, (row.maintenance_unit,) * 2)[1],
+        }
+        for i, share in zip(d.part_ids, d.part_shares, strict=True)
+        if (row := rows.get(i)) is not None
+    ]
+    code = rows[d.part_id].code if d.part_id in rows else None
+    meant = next((part for part in told if part["code"] == code), None)
+    return {"part": meant, "parts": told, "part_picked": d.part_picked}
+
+
+def _named(key: str, code: str | None, names: Names) -> dict[str, str | None]:
+    """A code of the evidence with its name in both languages."""
+    zh, en = names.get(code or "", (code, code))
+    return {key: code, f"{key}_name": zh, f"{key}_name_en": en}
+
+
+def matter_of(d: Any) -> Matters:
+    """The stored inputs of a decision."""
+
+    def one(value: Any, kind: Any = object) -> Any:
+        return np.array([value], dtype=kind)
+
+    return Matters(
+        x=one(d.x, float),
+        y=one(d.y, float),
+        accuracy=one(d.accuracy_m, float),
+        level=one(d.accuracy_level, float),
+        category=one(d.category),
+        source=one(d.source),
+        day=one(d.on_day, "datetime64[D]"),
+        minute=one(d.minute, np.int64),
+        part=one(d.part_picked),
+    )
+
+
+def replayed(p: Platform, connection: Connection, d: Any) -> Decisions:
+    """Decide the stored inputs again: on the stored release, with the registers as they were known then."""
+    return decide_in(p, connection, d.release_id, matter_of(d), known=d.decided_at + timedelta(microseconds=1))
+
+
+def same_answer(d: Any, again: Decisions) -> bool:
+    """True when everything that the engine found comes out the same; what a person ruled is that person's."""
+    same_place = again.area_id[:, 0].tolist() == [i or 0 for i in d.area_ids]
+    if d.settled_by == "person" or d.desk_reason == "returned":
+        return same_place
+    return bool(
+        same_place
+        and again.outcome[0] == d.outcome
+        and (again.rulings.unit[0] or None) == d.unit
+        and (again.rulings.forward_to[0] or None) == d.forward_to
+        and (int(again.rule_id[0]) or None) == d.rule_id
+        and (int(again.precedent_id[0]) or None) == d.precedent_id
+        and abs(float(again.confidence[0]) - d.confidence) < 1e-6
+    )

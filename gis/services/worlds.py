@@ -1,0 +1,123 @@
+"""The worlds that decisions are made in, put together from what is stored and kept as long as that does not change."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import shapely
+
+from gis.areas import Feature
+from gis.assignment.evidence import Decisions, decide
+from gis.assignment.matters import Matters
+from gis.assignment.parts import PartsIndex
+from gis.assignment.places import Places
+from gis.assignment.responsibility import Register
+from gis.assignment.world import Thresholds, World, depth_of_rules
+from gis.parts import ACCURACY_M
+from gis.quads import ranges
+from gis.rules import Precedent
+from gis.services.platform import Platform
+from gis.store import areas as area_store
+from gis.store import parts as part_store
+from gis.store import rulings as ruling_store
+from gis.store.engine import Connection
+
+__all__ = ["decide_in", "features_of", "precedents", "world_of"]
+
+_FEW: Final = 64  #: so many matters have only the parts around them read
+_FARTHEST: Final = 8.0  #: times the accuracy radius: no part beyond it is meant
+
+
+def decide_in(
+    p: Platform, connection: Connection, release_id: int | None, matters: Matters, *, known: datetime | None = None
+) -> Decisions:
+    """Decide matters in the world of a release, with the registers as they are, or as they were `known`."""
+    return decide(world_of(p, connection, release_id, matters, register=p.register(connection, known=known)), matters)
+
+
+def world_of(
+    p: Platform, connection: Connection, release_id: int | None, matters: Matters, *, register: Register
+) -> World:
+    """The world in which these matters are decided."""
+    locator = p.locator_of(connection, release_id)
+    depth = p.place.level_names.index(p.place.unit_level)
+    return World(
+        locator=locator,
+        places=places_of(p, connection, release_id),
+        parts=_parts(p, connection, register, matters),
+        register=register,
+        depth=depth,
+        share_depth=depth_of_rules(locator, register, depth),
+        line_accuracy=_line_accuracy(p, connection, release_id),
+        thresholds=Thresholds(p.place.desk_threshold, p.place.part_certain),
+    )
+
+
+def features_of(p: Platform, connection: Connection, release_id: int | None) -> list[Feature]:
+    """The map features of a release; what a release holds never changes."""
+    return p.keep(("features", release_id), lambda: area_store.load_features(connection, release_id))
+
+
+def places_of(p: Platform, connection: Connection, release_id: int | None) -> Places:
+    """The index over a release's map features."""
+    return p.keep(("places", release_id), lambda: Places(features_of(p, connection, release_id)))
+
+
+def _line_accuracy(p: Platform, connection: Connection, release_id: int | None) -> float:
+    return p.keep(("lines", release_id), lambda: area_store.line_accuracy(connection, release_id))
+
+
+def _parts(p: Platform, connection: Connection, register: Register, matters: Matters) -> PartsIndex:
+    """The parts that may be meant: none where no category is about parts, those around where the matters are few."""
+    about = np.array([bool(types) for types in register.part_types_of(matters)], dtype=bool)
+    if not about.any():
+        return p.keep("no parts", lambda: _index([]))
+    if about.sum() <= _FEW:
+        few = matters.taken(about)
+        return _index(part_store.matching(connection, _boxes(few), few.part[few.part != ""].tolist()))
+    version: Hashable = part_store.version(connection)
+    return p.keep(("parts", version), lambda: _index(part_store.matching(connection, None)), at_most=64)
+
+
+def _boxes(matters: Matters) -> list[tuple[int, int]]:
+    """Ranges of quad keys around spots, wide enough for every part that may be meant."""
+    reach = np.maximum(matters.accuracy, max(ACCURACY_M.values())) * _FARTHEST
+    found: list[tuple[int, int]] = []
+    for x, y, r in zip(matters.x, matters.y, reach, strict=True):
+        if np.isfinite(x) and np.isfinite(y):
+            found += ranges((x - r, y - r, x + r, y + r), at_most=16)
+    return sorted(set(found))
+
+
+def _index(rows: Sequence[Any]) -> PartsIndex:
+    def column(name: str, kind: Any = object) -> Any:
+        return np.array([getattr(row, name) for row in rows], dtype=kind)
+
+    return PartsIndex(
+        id=column("id", np.int64),
+        code=column("code"),
+        type=column("type"),
+        owner_unit=column("owner_unit"),
+        maintenance_unit=column("maintenance_unit"),
+        supervising_unit=column("supervising_unit"),
+        accuracy=np.array([ACCURACY_M.get(row.accuracy_class, ACCURACY_M["C"]) for row in rows], dtype=float),
+        state=column("state"),
+        valid_from=column("valid_from", "datetime64[D]"),
+        valid_to=column("valid_to", "datetime64[D]"),
+        x=column("x", float),
+        y=column("y", float),
+    )
+
+
+def precedents(connection: Connection, *, known: datetime | None = None) -> tuple[Precedent, ...]:
+    """Every precedent, the oldest first."""
+    return tuple(
+        Precedent(
+            row.id, row.category, row.unit, tuple(row.assisting), row.reason, row.evidence,
+            shapely.from_wkb(bytes(row.wkb)), row.valid_from, row.valid_to,
+        )
+        for row in ruling_store.precedent_rows(connection, known=known)
+    )  # fmt: skip
