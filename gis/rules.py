@@ -1,4 +1,4 @@
-"""Rules of line responsibility (条线) as rows with an explicit order and a validity, and precedents made from rulings."""
+"""Rules of line responsibility (条线) as rows with an explicit order and a validity; precedents made from rulings."""
 
 from __future__ import annotations
 
