@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from etl.cli_parts import parts
-from etl.registers import COLUMNS, read_register
+from etl.registers import COLUMNS, OPTIONAL, read_register
 from gis.cli import platform_of
 from gis.errors import BadOption
 from gis.services import registers as service
@@ -27,8 +27,8 @@ def _say(register: str, merged: service.Merged) -> None:
     click.echo(f"{register}: {merged.added} added, {merged.ended} with a new last day, {merged.same} as stored.")
 
 
-def _print_template(register: str, extra: tuple[str, ...] = ("valid_from", "valid_to")) -> None:
-    click.echo(",".join((*COLUMNS[register], *extra)))
+def _print_template(register: str) -> None:
+    click.echo(",".join((*COLUMNS[register], "valid_from", "valid_to", *OPTIONAL.get(register, ()))))
 
 
 @click.group()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from etl.manifest import FEATURE_LAYERS
 from gis.errors import FileFault
+from gis.rules import WEEK, hours_of
 
-__all__ = ["COLUMNS", "read_register"]
+__all__ = ["COLUMNS", "OPTIONAL", "read_register"]
 
-#: file column -> stored column; the columns after `valid_to` may be absent
+#: file column -> stored column
 COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "units": {"code": "code", "name_zh": "name", "name_en": "name_en", "kind": "kind", "contact": "contact"},
     "territories": {"unit": "unit", "area_code": "area_code"},
@@ -36,6 +39,12 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
         "reason_en": "reason_en",
     },
 }
+#: columns that may be absent, as valid_from and valid_to may, by their own names; several words stand with spaces
+OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
+    "categories": ("part_types",),
+    "rules": ("scheme", "place", "owner", "maintainer", "hours", "days", "source", "assisting"),
+}
+_LISTS: Final = ("part_types", "assisting")
 _CHOICES: Final[Mapping[tuple[str, str], Sequence[str]]] = {
     ("units", "kind"): ("street", "department", "external"),
     ("categories", "kind"): ("part", "event"),
@@ -57,6 +66,7 @@ def read_register(path: Path, register: str) -> pd.DataFrame:
         frame["ord"] = order.fillna(0).astype(int)
     if register == "categories":
         frame["sensitive"] = table["sensitive"] == "1"
+    faults += _add_optional(table, frame, OPTIONAL.get(register, ()))
     faults += _add_validity(table, frame)
     faults += _key_faults(frame, register)
     if faults:
@@ -95,6 +105,50 @@ def _choice_faults(table: pd.DataFrame, register: str) -> list[str]:
                 for i in _where(bad)
             ]
     return faults
+
+
+def _add_optional(table: pd.DataFrame, frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Set those of the columns that the file has; returns the faults."""
+    faults: list[str] = []
+    for name in (name for name in names if name in table.columns):
+        words = [text.split() for text in table[name]]
+        faults += [
+            f"row {i + 1}: {name} is {table[name].iloc[i]!r}; wanted {wanted}"
+            for i, found in enumerate(words)
+            if (wanted := _wanted(name, found))
+        ]
+        values: list[Any] = [tuple(found) if name in _LISTS else " ".join(found) for found in words]
+        frame[name] = pd.Series(values, index=frame.index, dtype=object)
+    return faults
+
+
+def _wanted(name: str, words: Sequence[str]) -> str:
+    """What an optional column should hold instead of these words, '' where they are right.
+
+    >>> _wanted("hours", ["22:00-06:00"]), _wanted("days", ["mon", "Tue"])
+    ('', 'days of the week with spaces between: mon tue wed thu fri sat sun')
+    """
+    if name in ("place", "hours") and len(words) > 1:
+        return "one word"
+    check, wanted = _WORDS.get(name, (bool, ""))
+    return "" if all(check(word) for word in words) else wanted
+
+
+def _is_place(word: str) -> bool:
+    layer, colon, code = word.partition(":")
+    return layer in FEATURE_LAYERS and bool(code) == bool(colon)
+
+
+#: optional column -> whether a word of it is right, and what is wanted
+_WORDS: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
+    "part_types": (
+        lambda word: re.fullmatch(r"[0-9]{2}|[0-9]{4,5}", word) is not None,
+        "beginnings of part types: 2, 4 or 5 digits each",
+    ),
+    "days": (WEEK.__contains__, f"days of the week with spaces between: {' '.join(WEEK)}"),
+    "hours": (lambda word: hours_of(word) is not None, "two local times such as 22:00-06:00, at most 24:00"),
+    "place": (_is_place, f"a layer such as market, or road:DL0012 for one; the layers are {', '.join(FEATURE_LAYERS)}"),
+}
 
 
 def _add_validity(table: pd.DataFrame, frame: pd.DataFrame) -> list[str]:

@@ -21,3 +21,4 @@ class Category:
     sensitive: bool
     valid_from: date
     valid_to: date | None = None
+    part_types: tuple[str, ...] = ()  #: prefixes of the part types that it is about; () = about no part

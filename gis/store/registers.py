@@ -24,13 +24,27 @@ class _Register:
     table: str
     key: tuple[str, ...]  #: with the first day of validity it names a version
     fields: tuple[str, ...]  #: what the version says
+    optional: tuple[str, ...] = ()  #: what a file may leave out: it is not compared then
+    lists: tuple[str, ...] = ()  #: those of them that hold several words
 
 
 REGISTERS: Final[Mapping[str, _Register]] = {
     "units": _Register("unit", ("code",), ("name", "name_en", "kind", "contact")),
     "territories": _Register("territory", ("area_code",), ("unit",)),
-    "categories": _Register("category", ("scheme", "kind", "code"), ("parent", "name", "name_en", "sensitive")),
-    "rules": _Register("rule", ("code",), ("ord", "category", "area", "unit", "reason", "reason_en")),
+    "categories": _Register(
+        "category",
+        ("scheme", "kind", "code"),
+        ("parent", "name", "name_en", "sensitive"),
+        ("part_types",),
+        ("part_types",),
+    ),
+    "rules": _Register(
+        "rule",
+        ("code",),
+        ("ord", "category", "area", "unit", "reason", "reason_en"),
+        ("scheme", "place", "owner", "maintainer", "hours", "days", "source", "assisting"),
+        ("assisting",),
+    ),
 }
 
 
@@ -48,10 +62,13 @@ class Merged:
 def merge(connection: Connection, register: str, frame: pd.DataFrame) -> Merged:
     """Add the versions of a register that are not stored; a stored version's words never change, its last day may.
 
-    `frame` has the register's key and field columns, `valid_from` and `valid_to` (days, missing = open).
+    `frame` has the register's key and field columns, optional ones where it says them (lists as sequences of words),
+    `valid_from` and `valid_to` (days, missing = open).
     """
     what = REGISTERS[register]
-    columns = ", ".join((*what.key, *what.fields))
+    fields = (*what.fields, *(name for name in what.optional if name in frame))
+    frame = frame.assign(**{name: frame[name].map(_array) for name in what.lists if name in frame})
+    columns = ", ".join((*what.key, *fields))
     connection.execute(text("DROP TABLE IF EXISTS staged_register"))
     connection.execute(
         text(
@@ -66,8 +83,8 @@ def merge(connection: Connection, register: str, frame: pd.DataFrame) -> Merged:
         "{columns}": columns,
         "{same_key}": " AND ".join(f"t.{k} = s.{k}" for k in what.key),
         "{key}": " || ' ' || ".join(f"s.{k}" for k in what.key),
-        "{differs}": " OR ".join(f"t.{f} IS DISTINCT FROM s.{f}" for f in what.fields),
-        "{s_columns}": ", ".join(f"s.{c}" for c in (*what.key, *what.fields)),
+        "{differs}": " OR ".join(f"t.{f} IS DISTINCT FROM s.{f}" for f in fields),
+        "{s_columns}": ", ".join(f"s.{c}" for c in (*what.key, *fields)),
     }
     differing = connection.execute(text(_fill("register_differing.sql", names))).scalars().all()
     if differing:
@@ -82,6 +99,16 @@ def _fill(name: str, names: Mapping[str, str]) -> str:
     for mark, value in names.items():
         statement = statement.replace(mark, value)
     return statement
+
+
+def _array(words: Sequence[str]) -> str:
+    """Words as COPY takes them for text[].
+
+    >>> _array(["D01", "D02"])
+    '{"D01","D02"}'
+    """
+    quoted = [word.replace("\\", "\\\\").replace('"', '\\"') for word in words]
+    return "{" + ",".join(f'"{word}"' for word in quoted) + "}"
 
 
 def _rows(connection: Connection, table: str, columns: str) -> Sequence[Any]:
@@ -102,12 +129,16 @@ def territories(connection: Connection) -> tuple[Territory, ...]:
 
 def categories(connection: Connection) -> tuple[Category, ...]:
     """Every version of every category."""
-    columns = "scheme, code, parent, kind, name, name_en, sensitive"
-    return tuple(Category(*row) for row in _rows(connection, "category", columns))
+    columns = "scheme, code, parent, kind, name, name_en, sensitive, part_types"
+    rows = _rows(connection, "category", columns)
+    versions: list[list[Any]] = [[*row[:7], *row[8:], tuple(row[7])] for row in rows]
+    return tuple(Category(*values) for values in versions)
 
 
 def rules(connection: Connection) -> tuple[Rule, ...]:
     """Every version of every rule, with its row's id."""
-    rows = _rows(connection, "rule", "id, code, ord, category, area, unit, reason, reason_en")
-    versions: list[list[Any]] = [[*row[1:], row[0]] for row in rows]
+    plain = REGISTERS["rules"].optional[:-1]
+    columns = f"id, assisting, code, ord, category, area, unit, reason, reason_en, {', '.join(plain)}"
+    rows = _rows(connection, "rule", columns)
+    versions: list[list[Any]] = [[*row[2:9], *row[-2:], row[0], *row[9:-2], tuple(row[1])] for row in rows]
     return tuple(Rule(*values) for values in versions)
