@@ -1,4 +1,8 @@
-"""Who answers: the line (条线) by rule, else the territory (属地), for many reports at once.
+"""Who answers: a precedent, else the line (条线) by rule, else the territory (属地), for many reports at once.
+
+Every column is brought to its distinct values once; a rule is asked of those, and its answers are spread over the
+reports by number. Between the days on which a unit, a territory or a rule begins or ends nothing changes: validity is
+asked of these epochs, not of days.
 
 The rule of confidence is simple here: with a 68 % accuracy radius r the error is an isotropic Gaussian of
 σ = r / 1.515 (Rayleigh: P(R < r) = 1 − exp(−r²/2σ²) = 0.68), and beyond a straight border at distance d lies the share
@@ -8,35 +12,57 @@ border desk.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from gis.rules import Rule
+from gis.assignment.matters import Matters
+from gis.rules import FROM_PART, WEEK, Precedent, Rule, hours_of
 from gis.units import Territory, Unit
 
-__all__ = ["SIGMA_OF_68", "Register", "Rulings", "confidence_of", "decide_many", "needs_desk"]
+__all__ = [
+    "SIGMA_OF_68",
+    "Grounds",
+    "Register",
+    "Rulings",
+    "confidence_of",
+    "decide_many",
+    "needs_desk",
+    "rule_many",
+    "stands_at",
+    "within_hours",
+]
 
 #: a 68 % radius holds 1.515 σ of an isotropic Gaussian error (decision 4 of the architecture)
 SIGMA_OF_68: Final = 1.515
+#: what settled a case; the numbers of `_Ballot.by`
+_SETTLED: Final = np.array(["", "territory", "rule", "part", "precedent"], dtype=object)
+_NOBODY, _TERRITORY, _RULE, _PART, _PRECEDENT = range(5)
 
 Objects = NDArray[np.object_]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 Days = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Every version of units, territories and rules; which are in force follows from the day asked for."""
+    """Every version of units, territories and rules; which are in force follows from the day asked for.
+
+    `categories` holds the schemes that a category's code is in; without them a rule that names a scheme is never met.
+    """
 
     units: tuple[Unit, ...]
     territories: tuple[Territory, ...]
     rules: tuple[Rule, ...]
+    precedents: tuple[Precedent, ...] = ()
+    categories: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def external(self) -> frozenset[str]:
         return frozenset(unit.code for unit in self.units if unit.kind == "external")
@@ -55,27 +81,55 @@ class Register:
                 territories += [replace(t, area_code=successor, valid_from=max(t.valid_from, day)) for t in alive]
             named = [r for r in rules if r.area == ending and (r.valid_to is None or r.valid_to > day)]
             rules += [replace(r, area=successor, valid_from=max(r.valid_from, day)) for r in named]
-        return Register(self.units, tuple(territories), tuple(rules))
+        return replace(self, territories=tuple(territories), rules=tuple(rules))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grounds:
+    """What was found around n spots, as columns of one length.
+
+    territory: code of the unit-level area, '' outside; finest: code of the finest area, '' none; places: tuple of the
+    words layer:code of the places around, sorted; owner, maintainer, supervisor: the units of the part that is meant,
+    '' where no part is certain; precedent: index into the register's precedents of the newest that holds there, -1.
+    """
+
+    territory: Objects
+    finest: Objects
+    places: Objects
+    owner: Objects
+    maintainer: Objects
+    supervisor: Objects
+    precedent: Ints
+
+    def taken(self, which: Flags | Ints) -> Grounds:
+        """The rows `which`, a mask or positions (repeats allowed)."""
+        return Grounds(**{name: getattr(self, name)[which] for name in self.__slots__})
 
 
 @dataclass(frozen=True, slots=True)
 class Rulings:
-    """For n reports: the unit that leads ('' = none), the territory's unit, the rule's index (-1 = the territory),
-    the unit that would be next ('' = none), where a case not ours is forwarded to, and whether it is ours."""
+    """For n reports: the unit that leads ('' = none), the territory's unit, the index of the rule that decided (-1 =
+    none), the unit that would be next ('' = none), where a case not ours is forwarded to, and whether it is ours; the
+    units that assist (tuples), what settled it (precedent, part, rule, territory, '' = nobody), and the index of the
+    precedent that decided (-1 = none)."""
 
     unit: Objects
     territory: Objects
     rule: Ints
     runner_up: Objects
     forward_to: Objects
-    scope: NDArray[np.bool_]
+    scope: Flags
+    assisting: Objects
+    settled_by: Objects
+    precedent: Ints
 
 
 def decide_many(
     register: Register, *, category: Objects, territory_code: Objects, finest_code: Objects, day: Days
 ) -> Rulings:
-    """Decide n reports; `territory_code` is the code of the unit-level area ('' outside), `finest_code` the code of the
-    finest area, which the rules' area prefixes are compared with, `day` datetime64[D].
+    """Decide n reports of which no more is known; `territory_code` is the code of the unit-level area ('' outside),
+    `finest_code` the code of the finest area, which the rules' area prefixes are compared with, `day` datetime64[D].
+    Rules that ask for a place, a part, an hour or a source are met by none.
 
     >>> from datetime import date
     >>> register = Register(
@@ -90,57 +144,218 @@ def decide_many(
     >>> rulings.unit.tolist(), rulings.runner_up.tolist(), rulings.scope.tolist()
     (['D1', 'S1', ''], ['S1', '', ''], [True, True, False])
     """
-    territory = _territory_units(register.territories, territory_code, day)
-    external = np.isin(territory.astype(str), list(register.external()))
-    ours = (territory != "") & ~external
-    first, second = _matching_rules(register.rules, category, finest_code, day, ours)
-    units = np.array([rule.unit for rule in register.rules] + [""], dtype=object)
-    unit = np.where(first >= 0, units[first], np.where(ours, territory, ""))
-    after = np.where(second >= 0, units[second], np.where(first >= 0, territory, ""))
-    return Rulings(
-        unit=unit,
-        territory=np.where(external, "", territory),
-        rule=first,
-        runner_up=np.where(ours, after, ""),
-        forward_to=np.where(external, territory, ""),
-        scope=ours,
+    n = len(category)
+    no, none, nowhere = np.full(n, "", dtype=object), np.zeros(n), np.empty(n, dtype=object)
+    nowhere.fill(())
+    # Minute -1 lies in no window of hours.
+    matters = Matters(none, none, none, none, category, no, day, np.full(n, -1), no)
+    return rule_many(
+        register, matters, Grounds(territory_code, finest_code, nowhere, no, no, no, np.full(n, -1, dtype=np.int64))
     )
 
 
-def _territory_units(territories: Sequence[Territory], code: Objects, day: Days) -> Objects:
-    codes, inverse = np.unique(code.astype(str), return_inverse=True)
-    out = np.full(len(code), "", dtype=object)
-    place = {text: i for i, text in enumerate(codes.tolist())}
-    for territory in territories:
-        at = place.get(territory.area_code)
-        if at is not None:
-            out[(inverse == at) & _in_force(territory, day)] = territory.unit
+def rule_many(register: Register, matters: Matters, grounds: Grounds) -> Rulings:
+    """Decide n reports on their grounds: the precedent, else the first rule that is met, else the territory.
+
+    Ours is the ground of a territory whose unit is not external; elsewhere no precedent and no rule holds. A unit that
+    does not exist on the day leads nothing: neither by precedent, by rule nor by territory.
+    """
+    docket = _Docket(register, matters, grounds)
+    holder = docket.holder()
+    ours = (holder > 0) & ~docket.external[holder]
+    holder = np.where(docket.alive(holder), holder, 0)
+    ballot = _Ballot(len(matters))
+    _by_precedent(ballot, docket, ours)
+    for i in sorted(range(len(register.rules)), key=lambda i: (register.rules[i].order, register.rules[i].code)):
+        rule = register.rules[i]
+        met, who = docket.meet(rule, ours)
+        if met.any():
+            ballot.rule[ballot.give(met, who, _PART if rule.unit in FROM_PART else _RULE)] = i
+    ballot.give(ours & (holder > 0), holder, _TERRITORY)
+    words = docket.words
+    precedent = np.where(ballot.by == _PRECEDENT, grounds.precedent, -1)
+    return Rulings(
+        unit=words[ballot.lead],
+        territory=words[np.where(ours, holder, 0)],
+        rule=ballot.rule,
+        runner_up=words[ballot.next],
+        forward_to=words[np.where(ours, 0, holder)],
+        scope=ours,
+        assisting=_assisting(register, ballot.rule, precedent),
+        settled_by=_SETTLED[ballot.by],
+        precedent=precedent,
+    )
+
+
+def _by_precedent(ballot: _Ballot, docket: _Docket, ours: Flags) -> None:
+    found = docket.grounds.precedent
+    if (found >= 0).any():
+        who = docket.numbers([p.unit for p in docket.register.precedents] + [""])[found]
+        ballot.give(ours & docket.alive(who), who, _PRECEDENT)
+
+
+def _assisting(register: Register, rule: Ints, precedent: Ints) -> Objects:
+    """Who assists by the rule or the precedent that decided."""
+    of = [(), *(r.assisting for r in register.rules), *(p.assisting for p in register.precedents)]
+    table = np.empty(len(of), dtype=object)
+    table[:] = of
+    out: Objects = table[np.where(precedent >= 0, precedent + len(register.rules), rule) + 1]
     return out
 
 
-def _matching_rules(
-    rules: Sequence[Rule], category: Objects, finest: Objects, day: Days, ours: NDArray[np.bool_]
-) -> tuple[Ints, Ints]:
-    """Indices of the first and second rule that match each report, -1 where there is none."""
-    categories, category_of = np.unique(category.astype(str), return_inverse=True)
-    codes, code_of = np.unique(finest.astype(str), return_inverse=True)
-    first = np.full(len(category), -1, dtype=np.int64)
-    second = np.full(len(category), -1, dtype=np.int64)
-    for i in sorted(range(len(rules)), key=lambda i: (rules[i].order, rules[i].code)):
-        rule = rules[i]
-        match = np.char.startswith(categories, rule.category)[category_of] & ours & _in_force(rule, day)
+class _Ballot:
+    """Who leads and who would be next, as unit numbers (0 = nobody), filled by claim after claim."""
+
+    def __init__(self, n: int) -> None:
+        self.lead, self.next = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+        self.by, self.rule = np.full(n, _NOBODY, dtype=np.int8), np.full(n, -1, dtype=np.int64)
+
+    def give(self, met: Flags, who: Ints | int, by: int) -> Flags:
+        """Let `who` lead where `met` and nobody does yet, or come next where another unit leads; where it leads now."""
+        fresh: Flags = met & (self.lead == 0)
+        # A second claim of the unit that leads already is no runner-up.
+        after = met & ~fresh & (self.next == 0) & (self.lead != who)
+        np.copyto(self.lead, who, where=fresh)
+        np.copyto(self.next, who, where=after)
+        self.by[fresh] = by
+        return fresh
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Column:
+    """A column as its distinct values and, for each report, the number of its value."""
+
+    values: list[Any]
+    number: Ints
+
+    @classmethod
+    def of(cls, column: Objects) -> _Column:
+        if len(column) == 1:  # one report is decided without pandas
+            return cls(column.tolist(), np.zeros(1, dtype=np.int64))
+        import pandas as pd
+
+        number, values = pd.factorize(np.asarray(column, dtype=object), use_na_sentinel=False)
+        return cls(values.tolist(), number)
+
+    def where(self, met: Callable[[Any], bool]) -> Flags:
+        """True for the reports whose value meets the condition."""
+        flags: Flags = np.fromiter(map(met, self.values), dtype=bool, count=len(self.values))[self.number]
+        return flags
+
+
+class _Docket:
+    """The reports as rules ask for them, each column brought to its distinct values when it is first asked for."""
+
+    def __init__(self, register: Register, matters: Matters, grounds: Grounds) -> None:
+        self.register, self.matters, self.grounds = register, matters, grounds
+        rows: list[Unit | Territory | Rule] = [*register.units, *register.territories, *register.rules]
+        starts, stops = {row.valid_from for row in rows}, {row.valid_to for row in rows}
+        self.bounds = sorted(day for day in starts | stops if day is not None)
+        bounds = np.array(self.bounds, dtype="datetime64[D]")
+        self.epoch = np.searchsorted(bounds, matters.day.astype("datetime64[D]"), side="right")
+        codes = sorted({unit.code for unit in register.units})
+        self.words = np.array(["", *codes], dtype=object)
+        self.number_of = {code: i for i, code in enumerate(codes, 1)}
+        self.external = np.isin(self.words, list(register.external()))
+        self._alive = np.zeros((len(self.words), len(bounds) + 1), dtype=bool)
+        for unit in register.units:
+            self._alive[self.number_of[unit.code], self.during(unit)] = True
+        self._columns: dict[str, _Column] = {}
+
+    def during(self, row: Unit | Territory | Rule) -> slice:
+        """The epochs in which a row is in force."""
+        stop = len(self.bounds) + 1 if row.valid_to is None else bisect_right(self.bounds, row.valid_to)
+        return slice(bisect_right(self.bounds, row.valid_from), stop)
+
+    def numbers(self, codes: Sequence[str]) -> Ints:
+        """The numbers of units, 0 for one that the register has not."""
+        return np.array([self.number_of.get(code, 0) for code in codes], dtype=np.int64)
+
+    def alive(self, unit: Ints | int) -> Flags:
+        """Where the unit of each report exists on its day."""
+        out: Flags = self._alive[unit, self.epoch]
+        return out
+
+    def column(self, name: str) -> _Column:
+        if name not in self._columns:
+            holder = self.matters if name in Matters.__slots__ else self.grounds
+            self._columns[name] = _Column.of(getattr(holder, name))
+        return self._columns[name]
+
+    def holder(self) -> Ints:
+        """The number of the unit whose territory each spot lies in, existing or not."""
+        column = self.column("territory")
+        at = {code: i for i, code in enumerate(column.values)}
+        table = np.zeros((max(len(at), 1), len(self.bounds) + 1), dtype=np.int64)
+        for territory in self.register.territories:
+            if (row := at.get(territory.area_code)) is not None:
+                table[row, self.during(territory)] = self.number_of.get(territory.unit, 0)
+        out: Ints = table[column.number, self.epoch]
+        return out
+
+    def meet(self, rule: Rule, among: Flags) -> tuple[Flags, Ints | int]:
+        """Where, of `among`, a rule is met, and the number of the unit that it gives the case to."""
+        met = among
+        for condition in self._conditions(rule):
+            met = met & condition
+            if not met.any():
+                return met, 0
+        who = self._lead(rule)
+        return met & self.alive(who), who
+
+    def _lead(self, rule: Rule) -> Ints | int:
+        if rule.unit not in FROM_PART:
+            return self.number_of.get(rule.unit, 0)
+        column = self.column(rule.unit[1:])
+        out: Ints = self.numbers(column.values)[column.number]
+        return out
+
+    def _conditions(self, rule: Rule) -> Iterator[Flags]:
+        if rule.category or rule.scheme:
+            schemes = self.register.categories
+            yield self.column("category").where(
+                lambda c: c.startswith(rule.category) and (not rule.scheme or rule.scheme in schemes.get(c, ()))
+            )
         if rule.area:
-            match &= np.char.startswith(codes, rule.area)[code_of]
-        # A second rule for the unit that leads already is no runner-up.
-        led = (first >= 0) & match & (second < 0)
-        second[led & (np.array([r.unit for r in rules] + [""], dtype=object)[first] != rule.unit)] = i
-        first[match & (first < 0)] = i
-    return first, second
+            yield self.column("finest").where(lambda code: code.startswith(rule.area))
+        for name in ("source", "owner", "maintainer"):
+            if wanted := getattr(rule, name):
+                yield self.column(name).where(wanted.__eq__)
+        if rule.place:
+            yield self.column("places").where(lambda words: stands_at(rule.place, words))
+        force = np.zeros(len(self.bounds) + 1, dtype=bool)
+        force[self.during(rule)] = True
+        yield force[self.epoch]
+        if rule.days:
+            # 1970-01-01 was a Thursday.
+            weekday = (self.matters.day.astype("datetime64[D]").astype(np.int64) + 3) % 7
+            yield np.isin(WEEK, rule.days.split())[weekday]
+        if rule.hours:
+            yield within_hours(rule.hours)[self.matters.minute]
 
 
-def _in_force(row: Territory | Rule, day: Days) -> NDArray[np.bool_]:
-    inside = day >= np.datetime64(row.valid_from, "D")
-    return inside if row.valid_to is None else inside & (day < np.datetime64(row.valid_to, "D"))
+def stands_at(place: str, words: Sequence[str]) -> bool:
+    """Whether a rule's place is among the places around a spot: one of them, or any of its layer.
+
+    >>> around = ("market:M1", "road:DL012")
+    >>> stands_at("market", around), stands_at("road:DL012", around), stands_at("road:DL01", around)
+    (True, True, False)
+    """
+    return any(word == place or word.partition(":")[0] == place for word in words)
+
+
+def within_hours(window: str) -> Flags:
+    """For each minute of the day whether it lies in a window, and, last, False for no minute (-1). A text that is no
+    window holds none.
+
+    >>> np.flatnonzero(np.diff(within_hours("22:00-06:00"))).tolist()
+    [359, 1319, 1439]
+    """
+    out = np.zeros(1441, dtype=bool)
+    if (hours := hours_of(window)) is not None:
+        minute, (start, stop) = np.arange(1440), hours
+        out[:1440] = (start <= minute) & (minute < stop) if start < stop else (start <= minute) | (minute < stop)
+    return out
 
 
 def confidence_of(border_distance: NDArray[np.float64], accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
