@@ -157,6 +157,8 @@ def parse_reports(
         category=category[keep],
         source=source[keep],
         description=description[keep],
+        level=np.full(int(keep.sum()), place.accuracy_level),
+        part=np.full(int(keep.sum()), "", dtype=object),
     )
     struck = np.flatnonzero(~sheet.good).tolist()
     rejected = tuple(Rejected(i + 1, str(sheet.reason[i])) for i in struck)

@@ -23,6 +23,7 @@ class Report:
     received_at: datetime
     accuracy: float | None = None
     description: str = ""
+    part: str = ""  #: identifier of the part that the reporter picked
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class ReportBatch:
     """Many reports as columns of one length; row i of the batch is row `row[i]` of the file.
 
     x, y: float64 in `crs`; working_x, working_y: float64 metres; received, closed: datetime64[us] UTC, NaT = not
-    closed; accuracy: float64 metres, NaN = not given; the others are object arrays of str.
+    closed; accuracy: float64 metres, the radius that holds the share
+    `level` of the error; part: the identifier that the reporter picked, '' = none; the others are object arrays of str.
     """
 
     row: NDArray[np.int64]
@@ -42,11 +44,13 @@ class ReportBatch:
     working_x: NDArray[np.float64]
     working_y: NDArray[np.float64]
     accuracy: NDArray[np.float64]
+    level: NDArray[np.float64]
     received: NDArray[np.datetime64]
     closed: NDArray[np.datetime64]
     category: NDArray[np.object_]
     source: NDArray[np.object_]
     description: NDArray[np.object_]
+    part: NDArray[np.object_]
 
     def __len__(self) -> int:
         return len(self.row)

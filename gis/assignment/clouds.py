@@ -23,8 +23,8 @@ def area_shares(locator: Locator, level: str, x: Floats, y: Floats, sigma: Float
 
     Holes of the coarsest level's coverage are gaps; at finer levels what no area covers is outside.
     """
-    edges = locator.edges_near(level, x, y, REACH * sigma)
     depth = [areas.level for areas in locator.areas.levels].index(level)
+    edges = _near(locator.areas.levels[depth].geometry, x, y, REACH * sigma)
     if depth == 0 and locator.holes is not None:
         edges = _joined(edges, _edges_of(locator.holes, x, y, REACH * sigma))
     locate = _index_at(locator, depth)
@@ -55,3 +55,16 @@ def _joined(one: Edges, two: Edges) -> Edges:
     columns = [np.concatenate([getattr(one, name), getattr(two, name)]) for name in Edges.__slots__]
     order = np.argsort(columns[0], kind="stable")
     return Edges(*(column[order] for column in columns))
+
+
+def _near(geometry, x, y, reach):
+    parts, of = shapely.get_parts(geometry, return_index=True)
+    rings, ring_of = shapely.get_rings(shapely.orient_polygons(parts), return_index=True)
+    ends, ring = shapely.get_coordinates(rings, return_index=True)
+    start = np.flatnonzero(ring[1:] == ring[:-1])
+    lines = shapely.linestrings(np.stack([ends[start], ends[start + 1]], axis=1))
+    at, which = shapely.STRtree(lines).query(shapely.points(x, y), predicate="dwithin", distance=reach)
+    order = np.argsort(at, kind="stable")
+    at, which = at[order], which[order]
+    a, b = ends[start[which]], ends[start[which] + 1]
+    return Edges(at, of[ring_of[ring[start[which]]]], a[:, 0], a[:, 1], b[:, 0], b[:, 1])

@@ -13,7 +13,7 @@ from gis.assignment.locator import AREA, Located
 from gis.assignment.matters import Matters
 from gis.assignment.responsibility import Grounds, Rulings, rule_many
 from gis.assignment.survey import Alternatives, Survey, survey
-from gis.assignment.world import World
+from gis.assignment.world import Thresholds, World
 
 __all__ = ["ENGINE", "Candidates", "Decisions", "decide"]
 
@@ -50,7 +50,7 @@ class Decisions:
     found: Survey
     area_id: NDArray[np.int64]
     confidence: Floats
-    threshold: float
+    thresholds: Thresholds
     rulings: Rulings
     rule_id: Ints
     precedent_id: Ints
@@ -94,7 +94,7 @@ def decide(world: World, matters: Matters) -> Decisions:
         found=found,
         area_id=np.stack(ids),
         confidence=confidence,
-        threshold=world.thresholds.confidence,
+        thresholds=world.thresholds,
         rulings=rulings,
         rule_id=np.array([rule.id for rule in world.register.rules] + [0], dtype=np.int64)[rulings.rule],
         precedent_id=np.array([p.id for p in world.register.precedents] + [0], dtype=np.int64)[rulings.precedent],

@@ -63,9 +63,19 @@ class Register:
     rules: tuple[Rule, ...]
     precedents: tuple[Precedent, ...] = ()
     categories: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    part_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: category -> prefixes of part types
+    marks: tuple[int, ...] = ()  #: ids of the newest rows that this was read from
 
     def external(self) -> frozenset[str]:
         return frozenset(unit.code for unit in self.units if unit.kind == "external")
+
+    def part_types_of(self, matters: Matters) -> Objects:
+        """For each matter the prefixes of the part types that its category is about, () for none."""
+        words = matters.category.tolist()
+        types = {word: self.part_types.get(word, ()) for word in set(words)}
+        out = np.empty(len(words), dtype=object)
+        out[:] = [types[word] for word in words]
+        return out
 
     def succeeded(self, chosen: Sequence[tuple[str, str, date]]) -> Register:
         """With (ending area, its successor, first day): territories and rules that named the one name the other too.

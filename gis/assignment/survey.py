@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gis.assignment.clouds import area_shares
 from gis.assignment.locator import AREA, GAP, Located
 from gis.assignment.matters import Matters
-from gis.assignment.parts import PartMatch, match
+from gis.assignment.parts import Asked, PartMatch, match
 from gis.assignment.responsibility import Grounds
 from gis.assignment.uncertainty import REACH, Shares, sigma_of
 from gis.assignment.world import World
@@ -62,11 +62,18 @@ def survey(world: World, matters: Matters) -> Survey:
     located = world.locator.locate_many(matters.x, matters.y)
     sigma = sigma_of(matters.accuracy, matters.level, world.line_accuracy)
     distance = world.locator.border_distance(world.unit_level, matters.x, matters.y)
-    part = match(world.parts, matters, sigma, world.register.part_types_of(matters), certain=world.thresholds.part)
+    part = _part(world, matters)
     grounds = _grounds(world, matters, located, part)
     shares = _shares(world, matters, sigma, distance)
     alternatives = _crossed(_of_areas(world, shares, grounds), _of_parts(world, part, grounds), grounds, located, world)
     return Survey(located, distance, sigma, grounds, part, alternatives)
+
+
+def _part(world: World, matters: Matters) -> PartMatch:
+    own = sigma_of(matters.accuracy, matters.level)  # a part's distance has nothing to do with the lines' accuracy
+    types = world.register.part_types_of(matters)
+    asked = Asked(matters.x, matters.y, own, types, matters.day, matters.part)
+    return match(world.parts, asked, certain=world.thresholds.part)
 
 
 def codes_of(codes: Objects, index: NDArray[np.integer[Any]]) -> Objects:

@@ -116,7 +116,7 @@ def _border_en(e: Evidence) -> str:
         return ""
     told = (
         f"The nearest territory border is {e['border_distance_m']:.1f} m away; the position is good to "
-        f"{e['accuracy_m']:g} m ({e['accuracy_level']:.0%}), and {e['confidence']:.1%} of the error area gives one unit."
+        f"{e['accuracy_m']:g} m ({e['accuracy_level']:.0%}); {e['confidence']:.1%} of the error area gives one unit."
     )
     if len(e["candidates"]) > 1:
         listed = "; ".join(_candidate(c, "name_en", _WORDS_EN) for c in e["candidates"][:4])

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gis.assignment.evidence import Decisions, decide, survey
-from gis.assignment.locator import Located, Locator
 from gis.crs import to_working
 from gis.errors import BadOption, Conflict, SystemFault
 from gis.periods import local_day
-from gis.quads import encode
 from gis.reports import Report, ReportBatch
 from gis.rights import ALL
-from gis.services.columns import array_texts, decision_columns, when
+from gis.services.deciding import decided_rows, placement_of, taken
 from gis.services.platform import Platform
-from gis.store import areas as area_store
 from gis.store import cases as store
 from gis.store import registers as register_store
 from gis.store.engine import Connection
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["LoadOutcome", "Reported", "is_known", "known_categories", "load", "place_again", "report", "OUTCOMES"]
 
@@ -84,8 +76,8 @@ def load(p: Platform, batch: ReportBatch, *, namespace: str, by: str, now: datet
         )
         stored = dict.fromkeys(OUTCOMES, 0)
         if fresh.any():
-            new = _take(batch, fresh)
-            frame = _decided(p, connection, new, today=local_day(now, p.place.timezone), on_step=on_step)
+            new = taken(batch, fresh)
+            frame = decided_rows(p, connection, new, today=local_day(now, p.place.timezone), on_step=on_step)
             on_step("store")
             store.add_cases(connection, frame, namespace=namespace, by=by, at=now)
             for outcome, n in zip(*np.unique(frame["outcome"].astype(str), return_counts=True), strict=True):
@@ -113,7 +105,7 @@ def report(p: Platform, said: Report, *, client: tuple[str, str] | None, now: da
                         f"client_id {key!r} was used for another report; send a new client_id with a new report."
                     )
                 return Reported(case_no(p, known[1], known[2]), False)
-        frame = _decided(p, connection, batch, today=local_day(now, p.place.timezone), on_step=lambda _: None)
+        frame = decided_rows(p, connection, batch, today=local_day(now, p.place.timezone), on_step=lambda _: None)
         frame["key"] = key
         ids = store.add_cases(connection, frame, namespace=namespace if client else None, by="gridward", at=now)
         return Reported(case_no(p, frame["received_on"].iloc[0], ids[key]), True)
@@ -141,7 +133,7 @@ def place_again(p: Platform, connection: Connection, today: date) -> int:
         return 0
     locator = p.locator(connection, today)
     x, y = (np.array([getattr(row, axis) for row in rows], dtype=float) for axis in ("x", "y"))
-    placement, status = _placement(locator, locator.locate_many(x, y))
+    placement, status = placement_of(locator, locator.locate_many(x, y))
     frame = pd.DataFrame(
         {
             "received_on": [row.received_on for row in rows],
@@ -162,7 +154,7 @@ def _batch_of(p: Platform, said: Report) -> ReportBatch:
             f"x, y = {said.x}, {said.y} cannot be a position in {said.crs}; check the order (x is east) and crs."
         )
     accuracy = said.accuracy if said.accuracy is not None else p.place.default_accuracy[said.source]
-    words = [said.x, said.y, said.crs, said.category, said.source, said.accuracy, said.description]
+    words = [said.x, said.y, said.crs, said.category, said.source, said.accuracy, said.part, said.description]
     digest = hashlib.sha256("\x1f".join(map(str, words)).encode()).hexdigest()
     moment = np.datetime64(said.received_at.astimezone(UTC).replace(tzinfo=None), "us")
 
@@ -179,90 +171,11 @@ def _batch_of(p: Platform, said: Report) -> ReportBatch:
         working_x=east,
         working_y=north,
         accuracy=np.array([accuracy], dtype=float),
+        level=np.array([p.place.accuracy_level]),
+        part=one(said.part),
         received=np.array([moment]),
         closed=np.array([np.datetime64("NaT", "us")]),
         category=one(said.category),
         source=one(said.source),
         description=one(said.description),
-    )
-
-
-def _take(batch: ReportBatch, which: NDArray[np.bool_]) -> ReportBatch:
-    columns: dict[str, Any] = {f.name: getattr(batch, f.name) for f in fields(batch)}
-    taken: dict[str, Any] = {name: c[which] for name, c in columns.items() if isinstance(c, np.ndarray)}
-    return replace(batch, **taken)
-
-
-def _decided(p: Platform, connection: Connection, batch: ReportBatch, *, today: date, on_step: Step) -> pd.DataFrame:
-    """The batch as rows ready to store. Each report is decided on the release in force on the day it was received."""
-    import pandas as pd
-
-    on_step("locate")
-    area_store.lock_boundaries(connection, alone=False)
-    register = p.register(connection)
-    days = _local_days(batch.received, p.place.timezone)
-    here = p.locator(connection, today)
-    frames: list[pd.DataFrame] = []
-    for which, locator in _by_release(p, connection, days):
-        part = _take(batch, which)
-        on_step("locate")
-        found = survey(locator, part.working_x, part.working_y, part.accuracy, unit_level=p.place.unit_level)
-        today_at = found.located if locator is here else here.locate_many(part.working_x, part.working_y)
-        on_step("decide")
-        decisions = decide(locator, register, found, accuracy=part.accuracy, category=part.category, day=days[which])
-        rows = _frame(part, days[which], decisions)
-        rows["placement"], rows["status"] = _placement(here, today_at)
-        frames.append(rows)
-    return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-
-
-def _local_days(moments: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime64]:
-    """The day of the place for each UTC moment."""
-    import pandas as pd
-
-    local = pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(zone).tz_localize(None)
-    return np.asarray(local.to_numpy().astype("datetime64[D]"))
-
-
-def _by_release(
-    p: Platform, connection: Connection, days: NDArray[np.datetime64]
-) -> list[tuple[NDArray[np.bool_], Locator]]:
-    """Which reports fall to which locator; days before the first release have one without areas."""
-    starts = sorted({row.valid_from for row in area_store.releases(connection) if row.step == "active"})
-    edges = np.array(starts, dtype="datetime64[D]")
-    slot = np.searchsorted(edges, days, side="right")
-    return [(slot == i, p.locator(connection, starts[i - 1] if i else date.min)) for i in np.unique(slot).tolist()]
-
-
-def _placement(locator: Locator, located: Located) -> tuple[list[str], NDArray[np.object_]]:
-    ids = np.stack([np.append(lv.ids, 0)[a.index] for lv, a in zip(locator.areas.levels, located.levels, strict=True)])
-    return array_texts(ids), located.levels[0].status
-
-
-def _frame(part: ReportBatch, days: NDArray[np.datetime64], d: Decisions) -> pd.DataFrame:
-    """One release's decisions as the rows that `staged_cases.sql` describes."""
-    import pandas as pd
-
-    closed = ~np.isnat(part.closed)
-    return pd.DataFrame(
-        {
-            "key": part.key,
-            "digest": part.digest,
-            "received_on": days.astype(object),
-            "received_at": when(part.received),
-            "category": part.category,
-            "source": part.source,
-            "description": part.description,
-            "original_x": part.x,
-            "original_y": part.y,
-            "original_crs": part.crs,
-            "accuracy_m": part.accuracy,
-            "x": part.working_x,
-            "y": part.working_y,
-            "quad": encode(part.working_x, part.working_y),
-            "state": np.where(closed, "closed", d.state),
-            "closed_at": when(part.closed),
-            "on_day": days.astype(object),
-            **decision_columns(d),
-        }
     )

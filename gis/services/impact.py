@@ -18,14 +18,14 @@ from gis.areas import AreaSet
 from gis.assignment.evidence import Decisions, decide
 from gis.assignment.locator import Locator
 from gis.assignment.matters import Matters
-from gis.assignment.places import PATH_M
+from gis.assignment.places import REACH_M
 from gis.assignment.uncertainty import REACH
 from gis.assignment.workflow import TRANSITIONS
 from gis.errors import BadOption
 from gis.services.columns import decision_columns
 from gis.services.platform import Platform
 from gis.services.precedents import touched
-from gis.services.worlds import features_of, precedents, world_of
+from gis.services.worlds import features_of, world_of
 from gis.store import areas as area_store
 from gis.store import releases as records
 from gis.store.engine import Connection
@@ -112,7 +112,7 @@ def measure(
     again = _decide_again(p, connection, release_id, register, kept, row.valid_from)
     units = Counter(zip(map(_standing, kept), _standings(again), strict=True))
     parts = _parts(connection, ground, (old, new), register, (depth, row.valid_from))
-    held = touched(precedents(connection), ground, row.valid_from)
+    held = touched(register.precedents, ground, row.valid_from)
     return Impact(
         release_id, row.base_id, row.valid_from, len(rows), kept, again, units, parts, ending, proposed, held
     )  # fmt: skip
@@ -142,7 +142,9 @@ def _differing_places(p: Platform, connection: Connection, old: int | None, new:
     words = {rule.place.partition(":")[0] for rule in p.register(connection).rules if rule.place}
     sides = [
         {
-            (f.layer, f.code, shapely.to_wkb(f.geometry)): shapely.buffer(f.geometry, (f.width_m or PATH_M) / 2.0 + 1.0)
+            (f.layer, f.code, shapely.to_wkb(f.geometry)): shapely.buffer(
+                f.geometry, (f.width_m or 2.0 * REACH_M) / 2.0 + 1.0
+            )
             for f in features_of(p, connection, release)
             if f.layer in words
         }

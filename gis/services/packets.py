@@ -19,7 +19,7 @@ from gis.rulings import RETURN_REASONS
 from gis.services.cases import case as case_page
 from gis.services.desk import NEAR_M, past_rulings, returns_of
 from gis.services.platform import Platform
-from gis.services.worlds import features_of, precedents
+from gis.services.worlds import features_of
 
 __all__ = ["packet", "write_packet"]
 
@@ -70,7 +70,7 @@ def _shapes(p: Platform, evidence: Any) -> list[dict[str, Any]]:
         locator = p.locator_of(connection, evidence["release"])
         level = next(v for v in locator.areas.levels if v.level == p.place.unit_level)
         features = features_of(p, connection, evidence["release"])
-        held = precedents(connection)
+        held = p.register(connection).precedents
     for i in np.flatnonzero(shapely.intersects(level.geometry, frame)).tolist():
         out.append(_shape("territory", level.codes[i], level.names[i], level.geometry[i] & frame))
     for f in features:
@@ -163,7 +163,8 @@ _SHEET: Final = """<!doctype html>
 <html lang="zh"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
-body {{ font: 14px/1.5 system-ui, "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif; max-width: 52em; margin: 1em auto; padding: 0 1em; }}
+body {{ font: 14px/1.5 system-ui, "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif; }}
+body {{ max-width: 52em; margin: 1em auto; padding: 0 1em; }}
 dl {{ display: grid; grid-template-columns: 14em 1fr; gap: .2em 1em; }} dt {{ color: #555; }} dd {{ margin: 0; }}
 svg {{ max-width: 100%; height: auto; border: 1px solid #999; }} h2 {{ font-size: 16px; margin: 1.2em 0 .3em; }}
 @media print {{ body {{ margin: 0; font-size: 12px; }} }}

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from datetime import date
 from typing import Any, Final, TypeVar, cast
+
+import shapely
 
 from gis.assignment.locator import Locator
 from gis.assignment.responsibility import Register
 from gis.place import Place
 from gis.rights import ALL
+from gis.rules import Precedent
 from gis.settings import Settings
 from gis.store import areas as area_store
 from gis.store import registers as register_store
 from gis.store import releases as release_store
+from gis.store import rulings as ruling_store
 from gis.store.cluster import Cluster
 from gis.store.engine import Connection, Store
 from gis.store.places import claim
@@ -117,15 +121,36 @@ class Platform:
             ("locator", release_id), lambda: Locator(area_store.load_areas(connection, release_id, levels))
         )
 
-    def register(self, connection: Connection) -> Register:
-        """Units, territories and rules with all their versions, areas that ended replaced by their successors."""
+    def register(self, connection: Connection, *, known: Sequence[int] = ()) -> Register:
+        """Units, territories, rules and precedents with all their versions, areas that ended replaced by their
+        successors; with `known`, ids of the newest rows, as the registers were then."""
+        marks = tuple(known) or register_store.marks(connection)
+        unit, territory, rule, category, precedent = marks
+        categories = register_store.categories(connection, upto=category)
+        schemes: dict[str, frozenset[str]] = {}
+        for row in categories:
+            schemes[row.code] = schemes.get(row.code, frozenset()) | {row.scheme}
         stored = Register(
-            units=register_store.units(connection),
-            territories=register_store.territories(connection),
-            rules=register_store.rules(connection),
+            units=register_store.units(connection, upto=unit),
+            territories=register_store.territories(connection, upto=territory),
+            rules=register_store.rules(connection, upto=rule),
+            precedents=_precedents(connection, precedent),
+            categories=schemes,
+            part_types={row.code: row.part_types for row in categories if row.part_types},
+            marks=marks,
         )
         chosen = release_store.successors(connection)
         return stored.succeeded([(row.ending, row.successor, row.valid_from) for row in chosen])
+
+
+def _precedents(connection: Connection, upto: int) -> tuple[Precedent, ...]:
+    return tuple(
+        Precedent(
+            row.id, row.category, row.unit, tuple(row.assisting), row.reason, row.evidence,
+            shapely.from_wkb(bytes(row.wkb)), row.valid_from, row.valid_to,
+        )
+        for row in ruling_store.precedent_rows(connection, upto=upto)
+    )  # fmt: skip
 
 
 def open_platform(settings: Settings) -> Platform:

@@ -18,7 +18,7 @@ from gis.rights import ALL
 from gis.rules import Precedent
 from gis.services.desk import require_reason, require_unit, standing_case
 from gis.services.platform import Platform
-from gis.services.worlds import features_of, precedents
+from gis.services.worlds import features_of
 from gis.store import areas as area_store
 from gis.store import registers as register_store
 from gis.store import rulings as store
@@ -130,7 +130,7 @@ def end(p: Platform, number: int, act: Act) -> None:
 def listed(p: Platform) -> list[Precedent]:
     """Every precedent, the oldest first."""
     with p.store.begin(ALL) as connection:
-        return list(precedents(connection))
+        return list(p.register(connection).precedents)
 
 
 def touched(held: Sequence[Precedent], ground: Any | None, day: date) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,11 @@ import numpy as np
 from gis.assignment.evidence import Decisions
 from gis.assignment.matters import Matters
 from gis.assignment.telling import tell
+from gis.assignment.world import Thresholds
 from gis.cases import Why
 from gis.errors import NotFound
 from gis.services.platform import Platform
-from gis.services.worlds import decide_in
+from gis.services.worlds import Known, decide_in
 from gis.store import cases as store
 from gis.store import parts as part_store
 from gis.store import registers as register_store
@@ -173,7 +173,12 @@ def matter_of(d: Any) -> Matters:
 
 def replayed(p: Platform, connection: Connection, d: Any) -> Decisions:
     """Decide the stored inputs again: on the stored release, with the registers as they were known then."""
-    return decide_in(p, connection, d.release_id, matter_of(d), known=d.decided_at + timedelta(microseconds=1))
+    thresholds = Thresholds(
+        p.place.desk_threshold if d.threshold is None else d.threshold,
+        p.place.part_certain if d.part_certain is None else d.part_certain,
+    )
+    known = Known(tuple(d.known_ids), thresholds)
+    return decide_in(p, connection, d.release_id, matter_of(d), known=known)
 
 
 def same_answer(d: Any, again: Decisions) -> bool:

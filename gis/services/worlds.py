@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import shapely
 
 from gis.areas import Feature
 from gis.assignment.evidence import Decisions, decide
@@ -18,41 +17,57 @@ from gis.assignment.responsibility import Register
 from gis.assignment.world import Thresholds, World, depth_of_rules
 from gis.parts import ACCURACY_M
 from gis.quads import ranges
-from gis.rules import Precedent
 from gis.services.platform import Platform
 from gis.store import areas as area_store
 from gis.store import parts as part_store
-from gis.store import rulings as ruling_store
 from gis.store.engine import Connection
 
-__all__ = ["decide_in", "features_of", "precedents", "world_of"]
+__all__ = ["Known", "decide_in", "features_of", "places_of", "world_of"]
 
 _FEW: Final = 64  #: so many matters have only the parts around them read
 _FARTHEST: Final = 8.0  #: times the accuracy radius: no part beyond it is meant
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The registers and settings as they were: ids of the newest rows (units, territories, rules, categories,
+    precedents, parts; none: before these were kept), and the thresholds."""
+
+    ids: tuple[int, ...]
+    thresholds: Thresholds
+
+
 def decide_in(
-    p: Platform, connection: Connection, release_id: int | None, matters: Matters, *, known: datetime | None = None
+    p: Platform, connection: Connection, release_id: int | None, matters: Matters, *, known: Known | None = None
 ) -> Decisions:
-    """Decide matters in the world of a release, with the registers as they are, or as they were `known`."""
-    return decide(world_of(p, connection, release_id, matters, register=p.register(connection, known=known)), matters)
+    """Decide matters in the world of a release, with registers and settings as they are, or as they were `known`."""
+    register = p.register(connection, known=known.ids[:-1] if known else ())
+    return decide(world_of(p, connection, release_id, matters, register=register, known=known), matters)
 
 
 def world_of(
-    p: Platform, connection: Connection, release_id: int | None, matters: Matters, *, register: Register
+    p: Platform,
+    connection: Connection,
+    release_id: int | None,
+    matters: Matters,
+    *,
+    register: Register,
+    known: Known | None = None,
 ) -> World:
     """The world in which these matters are decided."""
     locator = p.locator_of(connection, release_id)
     depth = p.place.level_names.index(p.place.unit_level)
+    newest = known.ids[-1] if known and known.ids else part_store.version(connection)
     return World(
         locator=locator,
         places=places_of(p, connection, release_id),
-        parts=_parts(p, connection, register, matters),
+        parts=_parts(p, connection, register, matters, newest),
         register=register,
         depth=depth,
         share_depth=depth_of_rules(locator, register, depth),
-        line_accuracy=_line_accuracy(p, connection, release_id),
-        thresholds=Thresholds(p.place.desk_threshold, p.place.part_certain),
+        line_accuracy=p.keep(("lines", release_id), lambda: area_store.line_accuracy(connection, release_id)),
+        thresholds=known.thresholds if known else Thresholds(p.place.desk_threshold, p.place.part_certain),
+        newest_part=newest,
     )
 
 
@@ -66,20 +81,16 @@ def places_of(p: Platform, connection: Connection, release_id: int | None) -> Pl
     return p.keep(("places", release_id), lambda: Places(features_of(p, connection, release_id)))
 
 
-def _line_accuracy(p: Platform, connection: Connection, release_id: int | None) -> float:
-    return p.keep(("lines", release_id), lambda: area_store.line_accuracy(connection, release_id))
-
-
-def _parts(p: Platform, connection: Connection, register: Register, matters: Matters) -> PartsIndex:
+def _parts(p: Platform, connection: Connection, register: Register, matters: Matters, newest: int) -> PartsIndex:
     """The parts that may be meant: none where no category is about parts, those around where the matters are few."""
     about = np.array([bool(types) for types in register.part_types_of(matters)], dtype=bool)
     if not about.any():
         return p.keep("no parts", lambda: _index([]))
     if about.sum() <= _FEW:
         few = matters.taken(about)
-        return _index(part_store.matching(connection, _boxes(few), few.part[few.part != ""].tolist()))
-    version: Hashable = part_store.version(connection)
-    return p.keep(("parts", version), lambda: _index(part_store.matching(connection, None)), at_most=64)
+        picked = few.part[few.part != ""].tolist()
+        return _index(part_store.matching(connection, newest, boxes=_boxes(few), picked=picked))
+    return p.keep(("parts", newest), lambda: _index(part_store.matching(connection, newest)))
 
 
 def _boxes(matters: Matters) -> list[tuple[int, int]]:
@@ -103,21 +114,10 @@ def _index(rows: Sequence[Any]) -> PartsIndex:
         owner_unit=column("owner_unit"),
         maintenance_unit=column("maintenance_unit"),
         supervising_unit=column("supervising_unit"),
-        accuracy=np.array([ACCURACY_M.get(row.accuracy_class, ACCURACY_M["C"]) for row in rows], dtype=float),
+        accuracy_class=column("accuracy_class"),
         state=column("state"),
         valid_from=column("valid_from", "datetime64[D]"),
         valid_to=column("valid_to", "datetime64[D]"),
         x=column("x", float),
         y=column("y", float),
     )
-
-
-def precedents(connection: Connection, *, known: datetime | None = None) -> tuple[Precedent, ...]:
-    """Every precedent, the oldest first."""
-    return tuple(
-        Precedent(
-            row.id, row.category, row.unit, tuple(row.assisting), row.reason, row.evidence,
-            shapely.from_wkb(bytes(row.wkb)), row.valid_from, row.valid_to,
-        )
-        for row in ruling_store.precedent_rows(connection, known=known)
-    )  # fmt: skip

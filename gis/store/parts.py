@@ -64,10 +64,13 @@ def parts_on(connection: Connection, day: date) -> tuple[dict[str, Any], Any, An
     return _columns(rows, COLUMNS, start=0), _geometries(rows, len(COLUMNS)), spots
 
 
-def matching(connection: Connection, boxes: Sequence[tuple[int, int]] | None, picked: Sequence[str] = ()) -> list[Any]:
-    """Versions of the parts within ranges of quad keys or with these identifiers; of all parts for None."""
+def matching(
+    connection: Connection, newest: int, *, boxes: Sequence[tuple[int, int]] | None = None, picked: Sequence[str] = ()
+) -> list[Any]:
+    """Versions of parts up to the id `newest`: of those within ranges of quad keys or with these identifiers, of all
+    parts without ranges."""
     lows, highs = (None, None) if boxes is None else ([b[0] for b in boxes], [b[1] for b in boxes])
-    values = {"lows": lows, "highs": highs, "picked": list(picked)}
+    values = {"newest": newest, "lows": lows, "highs": highs, "picked": list(picked)}
     return list(connection.execute(text(sql_file("matching_parts.sql")), values))
 
 

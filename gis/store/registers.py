@@ -16,7 +16,10 @@ from gis.units import Territory, Unit
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["REGISTERS", "Merged", "categories", "merge", "rules", "territories", "units"]
+__all__ = ["REGISTERS", "Merged", "categories", "marks", "merge", "rules", "territories", "units"]
+
+
+_MARKED: Final = ("unit", "territory", "rule", "category", "precedent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,34 +114,42 @@ def _array(words: Sequence[str]) -> str:
     return "{" + ",".join(f'"{word}"' for word in quoted) + "}"
 
 
-def _rows(connection: Connection, table: str, columns: str) -> Sequence[Any]:
-    return connection.execute(
-        text(f"SELECT {columns}, lower(validity), upper(validity) FROM {table} ORDER BY id")
-    ).all()
+def marks(connection: Connection) -> tuple[int, ...]:
+    """The ids of the newest rows of units, territories, rules, categories and precedents."""
+    newest = ", ".join(f"(SELECT coalesce(max(id), 0) FROM {table})" for table in _MARKED)
+    return tuple(connection.execute(text(f"SELECT {newest}")).one())
 
 
-def units(connection: Connection) -> tuple[Unit, ...]:
-    """Every version of every unit."""
-    return tuple(Unit(*row) for row in _rows(connection, "unit", "code, name, name_en, kind, contact"))
+def _rows(connection: Connection, table: str, columns: str, upto: int | None) -> Sequence[Any]:
+    query = (
+        f"SELECT {columns}, lower(validity), upper(validity) FROM {table} "
+        "WHERE CAST(:upto AS bigint) IS NULL OR id <= :upto ORDER BY id"
+    )
+    return connection.execute(text(query), {"upto": upto}).all()
 
 
-def territories(connection: Connection) -> tuple[Territory, ...]:
-    """Which unit an area of the unit level belonged to, on which days."""
-    return tuple(Territory(*row) for row in _rows(connection, "territory", "area_code, unit"))
+def units(connection: Connection, *, upto: int | None = None) -> tuple[Unit, ...]:
+    """Every version of every unit; with `upto` those whose id is not above it."""
+    return tuple(Unit(*row) for row in _rows(connection, "unit", "code, name, name_en, kind, contact", upto))
 
 
-def categories(connection: Connection) -> tuple[Category, ...]:
-    """Every version of every category."""
+def territories(connection: Connection, *, upto: int | None = None) -> tuple[Territory, ...]:
+    """Which unit an area of the unit level belonged to, on which days; with `upto` those whose id is not above it."""
+    return tuple(Territory(*row) for row in _rows(connection, "territory", "area_code, unit", upto))
+
+
+def categories(connection: Connection, *, upto: int | None = None) -> tuple[Category, ...]:
+    """Every version of every category; with `upto` those whose id is not above it."""
     columns = "scheme, code, parent, kind, name, name_en, sensitive, part_types"
-    rows = _rows(connection, "category", columns)
+    rows = _rows(connection, "category", columns, upto)
     versions: list[list[Any]] = [[*row[:7], *row[8:], tuple(row[7])] for row in rows]
     return tuple(Category(*values) for values in versions)
 
 
-def rules(connection: Connection) -> tuple[Rule, ...]:
-    """Every version of every rule, with its row's id."""
+def rules(connection: Connection, *, upto: int | None = None) -> tuple[Rule, ...]:
+    """Every version of every rule, with its row's id; with `upto` those whose id is not above it."""
     plain = REGISTERS["rules"].optional[:-1]
     columns = f"id, assisting, code, ord, category, area, unit, reason, reason_en, {', '.join(plain)}"
-    rows = _rows(connection, "rule", columns)
+    rows = _rows(connection, "rule", columns, upto)
     versions: list[list[Any]] = [[*row[2:9], *row[-2:], row[0], *row[9:-2], tuple(row[1])] for row in rows]
     return tuple(Rule(*values) for values in versions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -135,6 +135,6 @@ def end_precedent(connection: Connection, number: int, day: date) -> int:
     return connection.execute(text(query), {"id": number, "day": day}).rowcount
 
 
-def precedent_rows(connection: Connection, *, known: datetime | None = None) -> list[Any]:
-    """Every precedent, the oldest first, with its ground as WKB; with `known` those made until then."""
-    return list(connection.execute(text(sql_file("precedents.sql")), {"known": known}))
+def precedent_rows(connection: Connection, *, upto: int | None = None) -> list[Any]:
+    """Every precedent, the oldest first, with its ground as WKB; with `upto` those whose id is not above it."""
+    return list(connection.execute(text(sql_file("precedents.sql")), {"upto": upto}))

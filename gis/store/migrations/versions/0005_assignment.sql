@@ -39,6 +39,7 @@ ALTER TABLE decision
     ADD minute smallint NOT NULL DEFAULT 0,     -- local minute of the day received
     ADD part_picked text COLLATE "C" NOT NULL DEFAULT '',
     ADD threshold double precision,             -- confidence below which the border desk decides
+    ADD part_certain double precision,          -- share above which a part is taken silently
     ADD known_ids bigint[] NOT NULL DEFAULT '{}',   -- newest rows of the registers by then: units, territories, rules,
                                                 -- categories, precedents, parts
     -- what was found
