@@ -6,7 +6,8 @@
              outside   neither
 
 On shared borders and overlaps alike the finest covering area with the lowest path of codes wins, and its parents are
-the answer above (decision 4). The predicates are GEOS's, which are exact on the stored coordinates.
+the answer above (decision 4). A few points are decided by GEOS, many by a raster with a compiled kernel; both answer
+as real arithmetic on the stored coordinates would.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -21,6 +23,8 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.areas import AreaSet, LevelAreas
+from gis.assignment.exact import Doubt, edges_of, side_of
+from gis.assignment.raster import AREA_CODE, GAP_CODE, OUTSIDE_CODE, Raster
 
 __all__ = ["AREA", "GAP", "OUTSIDE", "LevelAnswer", "Located", "Locator"]
 
@@ -30,16 +34,25 @@ GAP: Final = "gap"
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Codes = NDArray[np.int8]
+
+BULK: Final = 20_000  #: points from which on the raster is worth its making
+_WORDS: Final = np.array([AREA, OUTSIDE, GAP], dtype=object)  #: by code
 
 
 @dataclass(frozen=True, slots=True)
 class LevelAnswer:
-    """The answer at one level for n points: index into the level's areas (-1 = none), status words, on the border."""
+    """The answer at one level for n points: index into the level's areas (-1 = none), status, on the border."""
 
     level: str
-    index: Ints
-    status: NDArray[np.object_]
+    index: NDArray[np.int32]
+    code: Codes  #: AREA_CODE, OUTSIDE_CODE or GAP_CODE of `gis.assignment.raster`
     on_border: NDArray[np.bool_]
+
+    @property
+    def status(self) -> NDArray[np.object_]:
+        """The status words, made anew at each call: of a million points take `code`."""
+        return np.asarray(_WORDS[self.code], dtype=object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +79,47 @@ class Locator:
     def __init__(self, areas: AreaSet) -> None:
         self.areas = areas
         self._trees = tuple(shapely.STRtree(level.geometry) for level in areas.levels)
+        self._raster: tuple[Raster | None] | None = None
+        self._lock = Lock()
         for level in areas.levels:
             shapely.prepare(level.geometry)
 
     def locate_many(self, x: Floats | Sequence[float], y: Floats | Sequence[float]) -> Located:
         """Locate points given in metres of the working CRS; NaN coordinates are outside."""
+        east, north = np.ascontiguousarray(x, dtype=np.float64), np.ascontiguousarray(y, dtype=np.float64)
+        if self._raster is None and len(east) >= BULK:
+            self.build()
+        raster = self._raster[0] if self._raster else None
+        if raster is None:
+            return self._one_by_one(east, north)
+        index, code, on_border, undecided = raster.locate(east, north)
+        if undecided:
+            rest = np.flatnonzero(code[0] < 0)
+            for depth, answer in enumerate(self._one_by_one(east[rest], north[rest]).levels):
+                index[depth, rest], code[depth, rest], on_border[depth, rest] = (
+                    answer.index,
+                    answer.code,
+                    answer.on_border,
+                )
+        names = [level.level for level in self.areas.levels]
+        return Located(tuple(LevelAnswer(*row) for row in zip(names, index, code, on_border, strict=True)))
+
+    def build(self, side: float | None = None) -> None:
+        """Make the raster now; else it is made with the first large batch. `side`: of its squares, a power of two."""
+        with self._lock:
+            if self._raster is None or side:
+                self._raster = (Raster.of(self.areas.levels, self._hole_array, side),)
+
+    def _one_by_one(self, x: Floats, y: Floats) -> Located:
+        """The same answers without the raster, by trees over the areas."""
         points = _points(x, y)
-        found = [np.full(len(points), -1, dtype=np.int64) for _ in self.areas.levels]
-        open_points = np.flatnonzero(~shapely.is_empty(points) & np.isfinite(shapely.get_x(points)))
+        found = [np.full(len(points), -1, dtype=np.int32) for _ in self.areas.levels]
+        open_points = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+        doubtful = self._doubtful(points, open_points)
         for depth in range(len(found) - 1, -1, -1):
-            self._fill(depth, points, open_points, found)
+            self._fill(depth, points, open_points, found, doubtful)
             open_points = open_points[found[depth][open_points] < 0]
-        return Located(self._answers(points, found))
+        return Located(self._answers(points, found, doubtful))
 
     def border_distance(self, level: str, x: Floats, y: Floats) -> Floats:
         """Metres from each point to the nearest border of the level, whichever area's it is; inf without areas."""
@@ -107,9 +149,34 @@ class Locator:
     def _depth(self, level: str) -> int:
         return [areas.level for areas in self.areas.levels].index(level)
 
-    def _fill(self, depth: int, points: NDArray[np.object_], which: Ints, found: list[Ints]) -> None:
+    @cached_property
+    def _doubt(self) -> Doubt:
+        geometry = [level.geometry for level in self.areas.levels]
+        return Doubt(edges_of(np.concatenate([*geometry, self._hole_array]))[0])
+
+    def _doubtful(self, points: NDArray[np.object_], which: Ints) -> NDArray[np.bool_]:
+        """Points so near a border, with numbers of so different size, that GEOS may see them on its wrong side."""
+        doubtful = np.zeros(len(points), dtype=bool)
+        x, y = shapely.get_coordinates(points[which]).T
+        maybe = which[self._doubt.of(x, y)]
+        if len(maybe):
+            for tree, _ in self._border_trees:
+                at, _ = tree.query(points[maybe], predicate="dwithin", distance=self._doubt.near)
+                doubtful[maybe[at]] = True
+        return doubtful
+
+    def _fill(
+        self,
+        depth: int,
+        points: NDArray[np.object_],
+        which: Ints,
+        found: list[NDArray[np.int32]],
+        doubtful: NDArray[np.bool_],
+    ) -> None:
         """Answer the points `which` at this level and, through the parents, at every level above."""
         at, area = self._trees[depth].query(points[which], predicate="intersects")
+        if doubtful.any():
+            at, area = self._corrected(depth, points[which], doubtful[which], (at, area))
         # Areas are sorted by path in byte order, so the lowest index is the lowest path.
         best = np.full(len(which), np.iinfo(np.int64).max, dtype=np.int64)
         np.minimum.at(best, at, area)
@@ -120,34 +187,58 @@ class Locator:
             known = index >= 0
             index = np.where(known, self.areas.levels[up].parent_index[np.where(known, index, 0)], -1)
 
-    def _answers(self, points: NDArray[np.object_], found: list[Ints]) -> tuple[LevelAnswer, ...]:
+    def _corrected(
+        self, depth: int, points: NDArray[np.object_], doubtful: NDArray[np.bool_], pairs: tuple[Ints, Ints]
+    ) -> tuple[Ints, Ints]:
+        """Pairs of point and covering area, those of doubtful points decided anew."""
+        sure = ~doubtful[pairs[0]]
+        at, area = self._trees[depth].query(points[doubtful])
+        geometry = self.areas.levels[depth].geometry
+        rows = np.flatnonzero(doubtful)[at]
+        covered = _sides(geometry[area], points[rows]) >= 0
+        return np.append(pairs[0][sure], rows[covered]), np.append(pairs[1][sure], area[covered])
+
+    def _answers(
+        self, points: NDArray[np.object_], found: list[NDArray[np.int32]], doubtful: NDArray[np.bool_]
+    ) -> tuple[LevelAnswer, ...]:
         answers: list[LevelAnswer] = []
         above: LevelAnswer | None = None
         for level, index in zip(self.areas.levels, found, strict=True):
             hit = np.flatnonzero(index >= 0)
             on_border = np.zeros(len(points), dtype=bool)
             on_border[hit] = shapely.touches(level.geometry[index[hit]], points[hit])
-            status = self._missing_status(points, above)
-            status[hit] = AREA
-            above = LevelAnswer(level.level, index, status, on_border)
+            again = hit[doubtful[hit]]
+            on_border[again] = _sides(level.geometry[index[again]], points[again]) == 0
+            code = self._missing_code(points, above, doubtful)
+            code[hit] = AREA_CODE
+            above = LevelAnswer(level.level, index, code, on_border)
             answers.append(above)
         return tuple(answers)
 
-    def _missing_status(self, points: NDArray[np.object_], above: LevelAnswer | None) -> NDArray[np.object_]:
+    def _missing_code(
+        self, points: NDArray[np.object_], above: LevelAnswer | None, doubtful: NDArray[np.bool_]
+    ) -> Codes:
         """What a point without an area is at this level, from the answer above."""
         if above is None:
-            status = np.full(len(points), OUTSIDE, dtype=object)
-            if self._holes is not None:
-                status[shapely.intersects(self._holes, points)] = GAP
-            return status
+            code = np.full(len(points), OUTSIDE_CODE, dtype=np.int8)
+            if self.holes is not None:
+                code[shapely.intersects(self.holes, points)] = GAP_CODE
+                again = np.flatnonzero(doubtful)
+                inside = _sides(np.repeat(self._hole_array, len(again)), points[again]) >= 0
+                code[again] = np.where(inside, GAP_CODE, OUTSIDE_CODE)
+            return code
         parents: LevelAreas = self.areas.levels[self._depth(above.level)]
-        status = above.status.copy()
-        inside = above.status == AREA
-        status[inside] = np.where(parents.has_children[above.index[inside]], GAP, OUTSIDE)
-        return status
+        code = above.code.copy()
+        inside = above.code == AREA_CODE
+        code[inside] = np.where(parents.has_children[above.index[inside]], GAP_CODE, OUTSIDE_CODE)
+        return code
 
     @cached_property
-    def _holes(self) -> shapely.MultiPolygon | None:
+    def _hole_array(self) -> NDArray[np.object_]:
+        return np.array([] if self.holes is None else [self.holes], dtype=object)
+
+    @cached_property
+    def holes(self) -> shapely.MultiPolygon | None:
         """The holes of the coarsest level's coverage; None when there are none."""
         if not self.areas.levels or not len(self.areas.levels[0]):
             return None
@@ -172,6 +263,12 @@ class Locator:
 
 def _points(x: Floats | Sequence[float], y: Floats | Sequence[float]) -> NDArray[np.object_]:
     return np.asarray(shapely.points(np.asarray(x, dtype=float), np.asarray(y, dtype=float)), dtype=object)
+
+
+def _sides(geometry: NDArray[np.object_], points: NDArray[np.object_]) -> Ints:
+    """The exact side of each point in its area: 1 inside, 0 on the border, -1 outside."""
+    sides = [side_of(edges_of(np.array([g]))[0], point.x, point.y) for g, point in zip(geometry, points, strict=True)]
+    return np.array(sides, dtype=np.int64)
 
 
 def _pieces(geometry: NDArray[np.object_], *, steps: int = 8) -> tuple[shapely.STRtree, NDArray[np.object_]]:

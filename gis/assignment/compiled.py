@@ -1,0 +1,32 @@
+"""Compiling with numba, kept on disk where that is possible and done anew in each process where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import numba
+
+__all__ = ["compiled"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def compiled(*, parallel: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A decorator that compiles a function on its first call; strict arithmetic, without the interpreter's lock.
+
+    The compiled code is cached beside the source or in the user's cache folder; where neither can be written (a server
+    account without a home), it is compiled once per process. A cached function doesn't notice a change in a function
+    of another module that it calls, so functions that call each other belong in one module.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        options = {"nogil": True, "parallel": parallel, "fastmath": False, "error_model": "numpy"}
+        try:
+            made: Callable[P, R] = numba.njit(cache=True, **options)(function)
+        except RuntimeError:  # numba's "no locator available" comes already here, not when the cache is written
+            made = numba.njit(cache=False, **options)(function)
+        return made
+
+    return decorate

@@ -1,0 +1,393 @@
+"""The compiled part of the locator: the raster is filled and asked here. Everything is exact on the stored doubles.
+
+The raster's squares are closed boxes grown by a margin that is wider than any rounding in the arithmetic of columns
+and rows, so that a point may be looked up in a neighbouring square by an ulp without harm. An edge is registered in
+every square that it touches. A square without an edge has one answer; in a crossed one the point is joined with the
+square's lower left corner by a path, and each edge across the path changes the side.
+
+Corner cases are left to simulation of simplicity: the path goes up from (x0 + e, y0 + f) to (x0 + e, y + f) and then
+along y + f, with infinitesimal e >> f > 0. No vertex lies on such a path, so every edge crosses it or does not.
+(H. Edelsbrunner, E. P. Mücke, Simulation of Simplicity, ACM Transactions on Graphics 9 (1990).)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from gis.assignment.compiled import compiled
+
+__all__ = ["MOST_RECORDS", "TINY", "UNDECIDED", "count_records", "fill_squares", "locate", "register", "turn"]
+
+MOST_RECORDS = 64  #: areas that one square may have to choose from, the bits of its masks; more are not decided here
+TINY = 1e-130  #: products of coordinates from here on keep all their bits in doubles
+UNDECIDED = -1  #: the code of a point that has to be decided elsewhere
+BLOCK = 4096  #: points that one thread takes at a time
+_BOUND = (3.0 + 16.0 * 2.0**-53) * 2.0**-53
+
+
+@compiled()
+def _add_product(parts: Any, n: int, a: float, b: float) -> int:
+    """Add a * b to an expansion: non-overlapping doubles, the largest last, whose sum is exact; returns its length."""
+    high = a * b
+    split = 134217729.0 * a
+    a_high = split - (split - a)
+    a_low = a - a_high
+    split = 134217729.0 * b
+    b_high = split - (split - b)
+    b_low = b - b_high
+    low = a_low * b_low - (((high - a_high * b_high) - a_low * b_high) - a_high * b_low)
+    for total in (low, high):
+        carry = total
+        for i in range(n):
+            whole = carry + parts[i]
+            other = whole - carry
+            parts[i] = (carry - (whole - other)) + (parts[i] - other)
+            carry = whole
+        parts[n] = carry
+        n += 1
+    return n
+
+
+@compiled()
+def _exact_turn(ax: float, ay: float, bx: float, by: float, x: float, y: float) -> int:
+    parts = np.empty(12)
+    n = _add_product(parts, 0, ax, by)
+    n = _add_product(parts, n, -ax, y)
+    n = _add_product(parts, n, -x, by)
+    n = _add_product(parts, n, -ay, bx)
+    n = _add_product(parts, n, ay, x)
+    n = _add_product(parts, n, y, bx)
+    for i in range(n - 1, -1, -1):
+        if parts[i] != 0.0:
+            return 1 if parts[i] > 0.0 else -1
+    return 0
+
+
+@compiled()
+def turn(ax: float, ay: float, bx: float, by: float, x: float, y: float) -> int:
+    """1 where (x, y) is left of the line from a to b, 0 on it, -1 right of it; exact.
+
+    The bound is that of J. R. Shewchuk, Adaptive Precision Floating-Point Arithmetic, Discrete & Computational Geometry
+    18 (1997); what it leaves open is summed up without rounding. Coordinates: 0 or TINY <= |v| <= 1 / TINY.
+    """
+    left = (ax - x) * (by - y)
+    right = (ay - y) * (bx - x)
+    difference = left - right
+    if left == 0.0 and right == 0.0:
+        return 0
+    bound = _BOUND * (abs(left) + abs(right))
+    if difference > bound:
+        return 1
+    if difference < -bound:
+        return -1
+    return _exact_turn(ax, ay, bx, by, x, y)
+
+
+@compiled()
+def _crosses(edge: Any, x0: float, y0: float, x: float, y: float) -> int:
+    """1 where the edge crosses the path from the corner to the point, 0 where it doesn't, 2 with the point on it."""
+    ax, ay, bx, by = edge[0], edge[1], edge[2], edge[3]
+    left, right = min(ax, bx), max(ax, bx)
+    low, high = min(ay, by), max(ay, by)
+    at_point = 0
+    if left <= x <= right and low <= y <= high:
+        at_point = turn(ax, ay, bx, by, x, y)
+        if at_point == 0:
+            return 2
+    along = low <= y < high
+    upward = left <= x0 < right
+    crossed = 0
+    at_knee = 0
+    if left <= x0 <= right and low <= y <= high and (along or upward):
+        at_knee = turn(ax, ay, bx, by, x0, y)
+    if along:
+        beyond_point = left > x or (x <= right and (at_point > 0) == (by > ay))
+        beyond_knee = left > x0 or (x0 <= right and at_knee != 0 and (at_knee > 0) == (by > ay))
+        crossed ^= beyond_point != beyond_knee
+    if upward:
+        crossed ^= _above(edge, low, high, y, at_knee) != _above_corner(edge, low, high, x0, y0)
+    return crossed
+
+
+@compiled()
+def _above(edge: Any, low: float, high: float, y: float, at: int) -> bool:
+    """Whether an edge that passes x0 + e passes it above y + f; `at` is the side that (x0, y) lies on, if it's near."""
+    if low > y:
+        return True
+    if high <= y:
+        return False
+    eastward = edge[2] > edge[0]
+    if at == 0:
+        return (edge[3] > edge[1]) == eastward
+    return (at < 0) == eastward
+
+
+@compiled()
+def _above_corner(edge: Any, low: float, high: float, x0: float, y0: float) -> bool:
+    at = turn(edge[0], edge[1], edge[2], edge[3], x0, y0) if low <= y0 < high else 1
+    return _above(edge, low, high, y0, at)
+
+
+@compiled()
+def register(edges: Any, grid: Any, counts: Any, places: Any) -> int:
+    """Note each edge in every square it touches; returns the number of notes.
+
+    grid: (west, south, side, columns, rows, margin). First call with empty `places`: adds to counts[square]. Second
+    call with counts[square] = where the square's notes begin: writes the edge's number there and moves on.
+    """
+    west, south, side, columns, rows, margin = grid
+    wide = int(columns)
+    notes = 0
+    for k in range(len(edges)):
+        ax, ay, bx, by = edges[k]
+        left, right = min(ax, bx), max(ax, bx)
+        low, high = min(ay, by), max(ay, by)
+        slope = (bx - ax) / (by - ay) if by != ay else 0.0
+        first, last = int((low - margin - south) / side), int((high + margin - south) / side)
+        for row in range(first, last + 1):
+            start, end = left, right
+            if first != last and by != ay:
+                base = south + row * side
+                t0 = min(max((base - margin - ay) / (by - ay), 0.0), 1.0)
+                t1 = min(max((base + side + margin - ay) / (by - ay), 0.0), 1.0)
+                xa, xb = ax + t0 * (bx - ax), ax + t1 * (bx - ax)
+                start, end = max(left, min(xa, xb)), min(right, max(xa, xb))
+            for column in range(int((start - margin - west) / side), int((end + margin - west) / side) + 1):
+                square = row * wide + column
+                if len(places):
+                    places[counts[square]] = k
+                counts[square] += 1
+                notes += 1
+    return notes
+
+
+@compiled()
+def _flip(edge: Any, grid: Any, box: Any, flips: Any) -> None:
+    """Change the side, on every line y0 + f of corners, from the first corner right of the edge or on it."""
+    west, south, side, columns, rows, margin = grid
+    ax, ay, bx, by = edge
+    low, high = min(ay, by), max(ay, by)
+    row = int((low - south) / side)
+    while south + row * side < low:
+        row += 1
+    while south + (row - 1) * side >= low:
+        row -= 1
+    while south + row * side < high:
+        y0 = south + row * side
+        guess = ax + (y0 - ay) / (by - ay) * (bx - ax)
+        column = int((guess - west) / side)
+        while column >= 0 and _passed(ax, ay, bx, by, west + column * side, y0):
+            column -= 1
+        while not _passed(ax, ay, bx, by, west + column * side, y0):
+            column += 1
+        at = max(column - box[0], 0)
+        if at < flips.shape[1]:
+            flips[row - box[1], at] ^= 1
+        row += 1
+
+
+@compiled()
+def _passed(ax: float, ay: float, bx: float, by: float, x: float, y: float) -> bool:
+    """Whether x is right of the edge or on it, at a height y within the edge's."""
+    if x >= max(ax, bx):
+        return True
+    if x < min(ax, bx):
+        return False
+    at = turn(ax, ay, bx, by, x, y)
+    return at == 0 or (at > 0) != (by > ay)
+
+
+@compiled()
+def fill_squares(edges: Any, first: Any, boxes: Any, grid: Any, raster: Any, cover_counts: Any, covers: Any) -> None:
+    """Write into squares without edges which area covers their corner, and note it for crossed ones.
+
+    first[g]..first[g + 1] are the edges of area g, boxes[g] = (column, row, columns, rows) holds them. raster: the
+    number of the area, lowest first; -1 - k marks the k-th crossed square. covers: empty at the first call, which
+    counts the covering areas of crossed squares; at the second, cover_counts[k] says where those of square k go.
+    """
+    wide = int(grid[3])
+    outside = len(first)
+    for g in range(len(first) - 1):
+        column0, row0, columns, rows = boxes[g]
+        flips = np.zeros((rows, columns), dtype=np.uint8)
+        for k in range(first[g], first[g + 1]):
+            if edges[k, 1] != edges[k, 3]:
+                _flip(edges[k], grid, boxes[g], flips)
+        for row in range(rows):
+            inside = 0
+            base = (row0 + row) * wide + column0
+            for column in range(columns):
+                inside ^= flips[row, column]
+                if inside:
+                    found = raster[base + column]
+                    if found < 0:
+                        square = -1 - found
+                        if len(covers):
+                            covers[cover_counts[square]] = g
+                        cover_counts[square] += 1
+                    elif found == outside:
+                        raster[base + column] = g
+
+
+@compiled()
+def count_records(edges: Any, owner: Any, notes: Any, note_ends: Any, covers: Any, cover_ends: Any, out: Any) -> Any:
+    """Make the records of all crossed squares: who may answer there, by which edges; returns how many of each.
+
+    out: segments (n, 4), their masks (n), areas (m), heads (k, 4) = (first segment, first area, numbers of both, mask
+    of the areas that cover the corner). A segment that several areas share is kept once, with the bits of all.
+    A square with more areas than MOST_RECORDS gets 0 areas: its points are not decided here.
+    """
+    segments, masks, areas, heads = out
+    s = a = 0
+    for k in range(len(heads)):
+        n0 = note_ends[k - 1] if k else 0
+        c0 = cover_ends[k - 1] if k else 0
+        n1, c1 = note_ends[k], cover_ends[k]
+        s0, a0 = s, a
+        corner = np.uint64(0)
+        closed = False
+        while n0 < n1 or c0 < c1:
+            by_edge = owner[notes[n0]] if n0 < n1 else 2147483647
+            by_cover = covers[c0] if c0 < c1 else 2147483647
+            g = min(by_edge, by_cover)
+            bit = np.uint64(1) << np.uint64((a - a0) & 63)
+            if by_cover == g:
+                c0 += 1
+                if closed and by_edge != g:
+                    continue
+                corner |= bit
+                closed = closed or by_edge != g
+            while n0 < n1 and owner[notes[n0]] == g:
+                s = _add_segment(edges[notes[n0]], bit, segments, masks, s0, s)
+                n0 += 1
+            areas[a] = g
+            a += 1
+        if a - a0 > 64:
+            s, a = s0, a0
+        heads[k, 0], heads[k, 1] = s0, a0
+        heads[k, 2] = (s - s0) | ((a - a0) << 32)
+        heads[k, 3] = np.int64(corner)
+    return s, a
+
+
+@compiled()
+def _add_segment(edge: Any, bit: Any, segments: Any, masks: Any, first: int, n: int) -> int:
+    """Keep an edge, or add its bit to the same edge of another area; returns the new number of segments."""
+    ax, ay, bx, by = edge
+    for i in range(max(first, n - 64), n):
+        have = segments[i]
+        same = have[0] == ax and have[1] == ay and have[2] == bx and have[3] == by
+        back = have[0] == bx and have[1] == by and have[2] == ax and have[3] == ay
+        if (same or back) and not masks[i] & bit:
+            masks[i] |= bit
+            return n
+    segments[n] = edge
+    masks[n] = bit
+    return n + 1
+
+
+@compiled()
+def _ask(head: Any, segments: Any, masks: Any, corner: Any, point: Any) -> Any:
+    """The bits of the areas that cover the point, and of those that have it on their border."""
+    inside = np.uint64(head[3])
+    border = np.uint64(0)
+    for k in range(head[0], head[0] + (head[2] & 0xFFFFFFFF)):
+        crossed = _crosses(segments[k], corner[0], corner[1], point[0], point[1])
+        if crossed == 1:
+            inside ^= masks[k]
+        elif crossed == 2:
+            border |= masks[k]
+    return inside | border, border
+
+
+@compiled()
+def _flag(head: Any, areas: Any, border: Any, chain: Any, starts: Any, out: Any) -> None:
+    """Note on which levels the point is on the border of the area that answers there."""
+    for level in range(len(chain)):
+        if chain[level] >= 0:
+            wanted = starts[level] + chain[level]
+            for j in range(head[2] >> 32):
+                if areas[head[1] + j] == wanted and (border >> np.uint64(j)) & np.uint64(1):
+                    out[level] = True
+
+
+@compiled(parallel=True)
+def locate(x: Any, y: Any, grid: Any, raster: Any, records: Any, tables: Any, out: Any) -> int:
+    """Locate points: out = index, code and border flag as (levels, n); returns how many points are left UNDECIDED.
+
+    tables: chain (areas + 3, levels) = the index at every level when an area answers; codes of the same shape; the
+    number of each level's first area. After the areas come the rows of the holes, of "not decided here", of outside.
+    """
+    index, codes, flags = out
+    blocks = (len(x) + BLOCK - 1) // BLOCK
+    left = 0
+    for block in numba.prange(blocks):
+        start, stop = block * BLOCK, min((block + 1) * BLOCK, len(x))
+        part = (index[:, start:stop], codes[:, start:stop], flags[:, start:stop])
+        left += _locate_block(x[start:stop], y[start:stop], grid, raster, records, tables, part)
+    return left
+
+
+@compiled()
+def _locate_block(x: Any, y: Any, grid: Any, raster: Any, records: Any, tables: Any, out: Any) -> int:
+    index, codes, flags = out
+    chain, code_of, starts = tables
+    answer = np.empty(len(x), dtype=np.int32)
+    crossed = np.empty((2, len(x)), dtype=np.int32)
+    n = _look_up(x, y, grid, raster, len(chain) - 1, (answer, crossed))
+    flags[:, :] = False
+    for j in range(n):
+        i = crossed[0, j]
+        answer[i] = _decide(x[i], y[i], crossed[1, j], -1 - answer[i], grid, (records, tables, flags[:, i]))
+    left = 0
+    for level in range(len(starts)):
+        for i in range(len(x)):
+            index[level, i] = chain[answer[i], level]
+            codes[level, i] = code_of[answer[i], level]
+    for i in range(len(x)):
+        left += code_of[answer[i], 0] == UNDECIDED
+    return left
+
+
+@compiled()
+def _look_up(x: Any, y: Any, grid: Any, raster: Any, outside: int, out: Any) -> int:
+    """Read each point's square; the points of crossed ones are listed with it. A loop without jumps hides the waits."""
+    answer, crossed = out
+    west, south, side, columns, rows, margin = grid
+    wide = np.int64(columns)
+    per_metre = 1.0 / side
+    n = 0
+    for i in range(len(x)):
+        column, row = (x[i] - west) * per_metre, (y[i] - south) * per_metre
+        within = (column >= 0.0) & (column < columns) & (row >= 0.0) & (row < rows)
+        square = np.int64(row) * wide + np.int64(column) if within else np.int64(0)
+        found = raster[square] if within else np.int32(outside)
+        answer[i] = found
+        crossed[0, n], crossed[1, n] = i, square
+        n += found < 0
+    return n
+
+
+@compiled()
+def _decide(x: float, y: float, square: int, number: int, grid: Any, more: Any) -> int:
+    """The area that answers in a crossed square; flags its borders. The row before the last means: not decided here."""
+    (segments, masks, areas, heads), (chain, code_of, starts), flags = more
+    head = heads[number]
+    tiny = (x != 0.0 and abs(x) < TINY) or (y != 0.0 and abs(y) < TINY)
+    if tiny or head[2] >> 32 == 0:
+        return len(chain) - 2
+    row = square // np.int64(grid[3])
+    corner = (grid[0] + (square - row * np.int64(grid[3])) * grid[2], grid[1] + row * grid[2])
+    covering, border = _ask(head, segments, masks, corner, (x, y))
+    if covering == np.uint64(0):
+        return len(chain) - 1
+    k = 0
+    while not (covering >> np.uint64(k)) & np.uint64(1):
+        k += 1
+    found = areas[head[1] + k]
+    if border:
+        _flag(head, areas, border, chain[found], starts, flags)
+    return found

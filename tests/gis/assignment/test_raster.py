@@ -1,0 +1,232 @@
+"""The raster against GEOS and against fractions: the same answer for every point, however near it is to a border."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+import town
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gis.areas import AreaSet, LevelAreas
+from gis.assignment.locator import AREA, GAP, OUTSIDE, Located, Locator
+from gis.assignment.raster import Raster
+
+Answer = list[tuple[str, int, bool]]
+
+
+def level(name: str, geometry: list[shapely.Geometry], parent: list[int], children: list[bool]) -> LevelAreas:
+    ground = np.array(geometry, dtype=object)
+    codes = np.array([f"{i:04d}" for i in range(len(ground))], dtype=object)
+    ids = np.arange(len(ground)) + 1
+    of, has = np.array(parent, dtype=np.int64), np.array(children, dtype=bool)
+    return LevelAreas(name, ids, codes, codes, codes, codes, of, has, shapely.area(ground), ground)
+
+
+def side(geometry: shapely.Geometry, x: float, y: float) -> int:
+    """1 inside, 0 on the border, -1 outside, in fractions, edge by edge."""
+    px, py = Fraction(x), Fraction(y)
+    inside = False
+    for polygon in shapely.get_parts(geometry):
+        for ring in shapely.get_rings(polygon):
+            corners = [(Fraction(a), Fraction(b)) for a, b in shapely.get_coordinates(ring).tolist()]
+            for (ax, ay), (bx, by) in zip(corners, corners[1:], strict=False):
+                if ay == by == py and min(ax, bx) <= px <= max(ax, bx):
+                    return 0
+                if min(ay, by) <= py <= max(ay, by) and ay != by:
+                    at = ax + (bx - ax) * (py - ay) / (by - ay)
+                    if at == px:
+                        return 0
+                    inside ^= (ay > py) != (by > py) and at > px
+    return 1 if inside else -1
+
+
+def exactly(locator: Locator, x: float, y: float) -> Answer:
+    """The total rule (decision 4) in fractions."""
+    levels = locator.areas.levels
+    index = [-1] * len(levels)
+    for depth in range(len(levels) - 1, -1, -1):
+        covering = [i for i, g in enumerate(levels[depth].geometry) if near(g, x, y) and side(g, x, y) >= 0]
+        if covering:
+            i = covering[0]
+            for up in range(depth, -1, -1):
+                index[up] = i
+                i = int(levels[up].parent_index[i]) if i >= 0 else -1
+            break
+    out: Answer = []
+    for depth, i in enumerate(index):
+        if i >= 0:
+            out.append((AREA, i, side(levels[depth].geometry[i], x, y) == 0))
+        elif depth == 0:
+            gap = locator.holes is not None and side(locator.holes, x, y) >= 0
+            out.append((GAP if gap else OUTSIDE, -1, False))
+        elif out[-1][0] == AREA:
+            out.append((GAP if levels[depth - 1].has_children[out[-1][1]] else OUTSIDE, -1, False))
+        else:
+            out.append((out[-1][0], -1, False))
+    return out
+
+
+def near(geometry: shapely.Geometry, x: float, y: float) -> bool:
+    west, south, east, north = geometry.bounds
+    return west <= x <= east and south <= y <= north
+
+
+def answers(located: Located) -> list[Answer]:
+    rows = [zip(a.status.tolist(), a.index.tolist(), a.on_border.tolist(), strict=True) for a in located.levels]
+    return [list(row) for row in zip(*rows, strict=True)]
+
+
+def spots(areas: AreaSet, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points anywhere, on vertices, on and by edges, on levels with vertices, and an ulp beside all of these."""
+    corners = np.concatenate([shapely.get_coordinates(part.geometry) for part in areas.levels if len(part)])
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    pad = (high - low) * 0.1
+    a = corners[rng.integers(0, len(corners) - 1, n)]
+    k = rng.integers(0, len(corners) - 1, n)
+    t = rng.choice([0.5, 0.25, 0.0, rng.random()], n)[:, None]
+    along = corners[k] + t * (corners[k + 1] - corners[k])
+    mixed = np.column_stack([a[:, 0], corners[k][:, 1]])
+    spread = rng.uniform(low - pad, high + pad, (n, 2))
+    points = np.concatenate([a, along, mixed, spread])
+    step = rng.choice([-np.inf, 0.0, np.inf], points.shape)
+    moved = np.where(step == 0.0, points, np.nextafter(points, step))
+    x, y = np.concatenate([points, moved]).T
+    return np.append(x, [np.nan, np.inf, 0.0]), np.append(y, [low[1], low[1], np.nan])
+
+
+def check(areas: AreaSet, rng: np.random.Generator, *, sides: tuple[float | None, ...] = (None,), n: int = 40) -> None:
+    """The kernel with squares of these sides, GEOS, and fractions agree."""
+    x, y = spots(areas, rng, n)
+    locator = Locator(areas)
+    wanted = answers(locator.locate_many(x, y))
+    for k in rng.choice(len(x) - 3, min(len(x) - 3, 60), replace=False):
+        assert wanted[k] == exactly(locator, x[k], y[k]), (x[k], y[k])
+    for each in sides:
+        locator.build(each)
+        found = answers(locator.locate_many(x, y))
+        differing = [k for k in range(len(x)) if found[k] != wanted[k]]
+        assert not differing, [(x[k], y[k], found[k], wanted[k], exactly(locator, x[k], y[k])) for k in differing[:3]]
+
+
+def drawn(seed: int, east: float, north: float, size: float, grid: float) -> AreaSet:
+    """A random coverage in three levels; some areas are missing, some have no parent, one is drawn twice."""
+    rng = np.random.default_rng(seed)
+    seeds = shapely.multipoints(rng.random((int(rng.integers(3, 18)), 2)) * 1000.0)
+    frame = shapely.box(0.0, 0.0, 1000.0, 1000.0)
+    faces = shapely.intersection(shapely.get_parts(shapely.voronoi_polygons(seeds, extend_to=frame)), frame)
+    faces = shapely.transform(faces, lambda c: np.round(c / grid) * grid * (size / 1000.0) + (east, north))
+    faces = [g for g in faces if g.geom_type == "Polygon" and g.is_valid and g.area > 0.0]
+    upper = np.sort(rng.integers(0, 4, len(faces)))
+    middle = [shapely.coverage_union_all(np.array(faces)[upper == k]) for k in sorted(set(upper.tolist()))]
+    number = np.unique(upper, return_inverse=True)[1]
+    top = [shapely.coverage_union_all(middle[:2]), *middle[2:3]]
+    keep = rng.random(len(faces)) > 0.2
+    cells = [*np.array(faces)[keep], faces[0]]
+    parents = [*number[keep].tolist(), int(rng.choice([-1, 0]))]
+    of_middle = [0, 0, 1, -1][: len(middle)]
+    has = (rng.random(len(middle)) > 0.5).tolist()
+    return AreaSet(
+        1,
+        (
+            level("street", top, [-1] * len(top), [True] * len(top)),
+            level("community", middle, of_middle, has),
+            level("cell", cells, parents, [False] * len(cells)),
+        ),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    place=st.sampled_from(
+        [
+            (493000.0, 3517000.0, 1000.0, 0.01),
+            (493000.0, 3517000.0, 1000.0, 1e-9),
+            (493000.0, 3517000.0, 1000.0, 62.5),  # many borders along lines of the raster, many slivers
+            (0.0, 0.0, 1000.0, 1e-12),
+            (0.0, 0.0, 1e-6, 1.0),
+            (-500.0, -500.0, 1000.0, 125.0),
+            (-500.0, -500.0, 1000.0, 1e-9),
+        ]
+    ),
+)
+def test_kernel_geos_and_fractions_agree_on_random_areas(seed: int, place: tuple[float, float, float, float]) -> None:
+    size = place[2]
+    sides = tuple(2.0 ** np.floor(np.log2(size * share)) for share in (1.0, 0.1, 0.02))
+    check(drawn(seed, *place), np.random.default_rng(seed), sides=(None, *sides))
+
+
+def test_holes_parts_and_overlaps() -> None:
+    ring = shapely.Polygon(town_square(0, 0, 100), [town_square(20, 20, 60)])
+    parts = shapely.MultiPolygon([shapely.Polygon(town_square(25, 25, 10)), shapely.Polygon(town_square(35, 35, 10))])
+    across = shapely.Polygon([(10, 10), (90, 15), (50, 93.7)])
+    areas = AreaSet(
+        1,
+        (
+            level("street", [ring, parts], [-1, -1], [True, False]),
+            level("cell", [across, shapely.Polygon(town_square(0, 0, 20)), across], [0, 0, 1], [False] * 3),
+        ),
+    )
+    check(areas, np.random.default_rng(1), sides=(None, 0.5, 4.0, 32.0, 256.0), n=200)
+
+
+def town_square(x: float, y: float, side: float) -> list[tuple[float, float]]:
+    return [(x, y), (x + side, y), (x + side, y + side), (x, y + side)]
+
+
+def test_the_neighbours_of_the_corner_zero_are_decided_in_real_arithmetic() -> None:
+    fan = [shapely.Polygon([(0.0, 0.0), (3.0, 1.0), (2.0, 2.0)]), shapely.Polygon([(0.0, 0.0), (2.0, 2.0), (0.3, 4.0)])]
+    fan.append(shapely.Polygon([(0.0, 0.0), (0.3, 4.0), (-1.0, 1.0), (-1.0, -1.0), (3.0, 1.0)]))
+    locator = Locator(AreaSet(1, (level("cell", fan, [-1] * 3, [False] * 3),)))
+    least = np.array([-3, -1, 0, 1, 2, 3, 1e10, 1e200, 1e300]) * 5e-324
+    x, y = (axis.ravel() for axis in np.meshgrid(least, least))
+    wanted = [exactly(locator, *p) for p in zip(x, y, strict=True)]
+    assert answers(locator.locate_many(x, y)) == wanted
+    locator.build()
+    assert answers(locator.locate_many(x, y)) == wanted
+
+
+def test_areas_with_numbers_out_of_reach_are_left_to_the_exact_way() -> None:
+    sliver = shapely.Polygon([(0.0, 0.0), (1.0, 5e-324), (1.0, 1.0)])
+    areas = AreaSet(1, (level("cell", [sliver], [-1], [False]),))
+    assert Raster.of(areas.levels, np.array([], dtype=object)) is None
+    check(areas, np.random.default_rng(2))
+
+
+def test_more_areas_in_a_square_than_it_has_bits() -> None:
+    cells = [shapely.box(x, y, x + 1, y + 1) for x in range(12) for y in range(12)]
+    areas = AreaSet(1, (level("cell", cells, [-1] * len(cells), [False] * len(cells)),))
+    check(areas, np.random.default_rng(3), sides=(16.0, 4.0))
+
+
+@pytest.mark.parametrize("side", [None, 8.0, 64.0, 1024.0])
+def test_the_town_in_squares_of_any_size(side: float | None) -> None:
+    check(town.area_set(), np.random.default_rng(4), sides=(side,), n=300)
+
+
+def test_a_large_batch_makes_the_raster_and_keeps_the_order() -> None:
+    locator, judge = Locator(town.area_set()), Locator(town.area_set())
+    rng = np.random.default_rng(5)
+    x, y = 492900 + rng.uniform(0, 800, 25_000), 3516900 + rng.uniform(0, 600, 25_000)
+    found = answers(locator.locate_many(x, y))
+    assert found == [row for k in range(0, 25_000, 5_000) for row in answers(judge.locate_many(*part(x, y, k)))]
+
+
+def part(x: np.ndarray, y: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
+    return x[start : start + 5_000], y[start : start + 5_000]
+
+
+def test_one_point_needs_no_compiler() -> None:
+    code = (
+        "import sys, town; from gis.assignment.locator import Locator; import gis.cli\n"
+        "Locator(town.area_set()).locate_many([493050.0], [3517050.0]); sys.exit('numba' in sys.modules)"
+    )
+    tests = Path(town.__file__).parent
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": f"{tests.parent}:{tests}"})
