@@ -103,11 +103,13 @@ def reports(cells: DeliveredLayer) -> ReportBatch:
         working_x=x,
         working_y=y,
         accuracy=np.full(REPORTS, 1.0),
+        level=np.full(REPORTS, 0.68),
         received=received,
         closed=np.full(REPORTS, np.datetime64("NaT", "us")),
         category=rng.choice(np.array(["0101", "0401", "0501"], dtype=object), REPORTS),
         source=rng.choice(np.array(["patrol", "public"], dtype=object), REPORTS),
         description=np.full(REPORTS, HOSTILE, dtype=object),
+        part=np.full(REPORTS, "", dtype=object),
     )
 
 

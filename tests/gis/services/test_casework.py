@@ -51,6 +51,8 @@ def batch(
         working_x=x,
         working_y=y,
         accuracy=np.full(n, 10.0),
+        level=np.full(n, 0.68),
+        part=words(""),
         received=np.full(n, np.datetime64(when, "us")),
         closed=np.full(n, np.datetime64(closed, "us")),
         category=words(category),

@@ -118,7 +118,7 @@ def load_reports(p: Platform, n: int = 300) -> None:
         key=np.array([str(i) for i in range(n)], **column),
         digest=np.array([f"{i:064x}" for i in range(n)], **column),
         x=xs, y=ys, crs="EPSG:4549", working_x=xs, working_y=ys,
-        accuracy=rng.choice([3.0, 10.0, 30.0], n),
+        accuracy=rng.choice([3.0, 10.0, 30.0], n), level=np.full(n, 0.68), part=np.full(n, "", **column),
         received=np.full(n, np.datetime64("2026-10-30T02:00:00", "us")),
         closed=np.where(rng.random(n) < 0.2, np.datetime64("2026-10-31T02:00:00", "us"), np.datetime64("NaT", "us")),
         category=rng.choice(np.array(["0101", "0501"], **column), n),

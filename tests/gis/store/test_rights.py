@@ -162,6 +162,8 @@ def many(n: int) -> ReportBatch:
         working_x=x,
         working_y=y,
         accuracy=np.full(n, 1.0),
+        level=np.full(n, 0.68),
+        part=words(""),
         received=np.datetime64("2026-10-01", "us") + np.arange(n).astype("timedelta64[m]"),
         closed=np.full(n, np.datetime64("NaT", "us")),
         category=words("0101"),
