@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -19,7 +19,7 @@ from etl.registers import read_register
 from etl.reports import Columns, ReportFile
 from etl.sample import write_boundaries, write_year
 from gis.cli import platform_of, settings_of
-from gis.errors import BadOption
+from gis.errors import BadOption, Conflict
 from gis.services import boundaries as boundary_service
 from gis.services import casework
 from gis.services import parts as parts_service
@@ -136,7 +136,9 @@ def _load_registers(p: Platform) -> None:
         p, read_register(folder / "units.csv", "units"), read_register(folder / "territories.csv", "territories")
     )
     for name in ("categories", "rules"):
-        register_service.load(p, name, read_register(folder / f"{name}.csv", name))
+        # As with boundaries: what an older checkout's sample said otherwise is left alone.
+        with suppress(Conflict):
+            register_service.load(p, name, read_register(folder / f"{name}.csv", name))
 
 
 def _load_parts(p: Platform, folder: Path) -> None:

@@ -164,6 +164,9 @@ def test_the_manifest_that_is_shown_names_every_layer_and_field() -> None:
 def test_the_columns_of_every_file_are_named(settings_only: Settings) -> None:
     for register, columns in registers.COLUMNS.items():
         assert re.search(rf"^\| {register}.*\| `{','.join(columns)}[`,]", FORMATS, flags=re.MULTILINE), register
+    for register, optional in registers.OPTIONAL.items():
+        assert re.search(rf"^\| {register}.*, and `{','.join(optional)}`", FORMATS, flags=re.MULTILINE), register
+        assert all(re.search(rf"^\| (\w+, )?{name}[, ].*\|", FORMATS, flags=re.MULTILINE) for name in optional)
     listed = " ".join(FORMATS.partition("## Export")[2].partition("##")[0].split())
     assert ", ".join(export_columns(open_platform(settings_only))) in listed
 

@@ -209,7 +209,8 @@ def _near(index: PartsIndex, asked: Asked, kind: tuple[str, ...], which: Ints) -
 def _agreed(units: Objects, candidate: Ints, share: Floats, rows: Ints, certain: float) -> Objects:
     """For each point the unit that candidates of a share of `certain` agree on, '' for none; `rows` delimits points."""
     names, of = np.unique(units.astype(str), return_inverse=True)
-    sums = csr_array((share, of[candidate], rows), shape=(len(rows) - 1, max(len(names), 1)))
+    sums = csr_array((share, of[candidate], rows), shape=(len(rows) - 1, max(len(names), 1)), copy=True)
+    # In place, hence the copy.
     sums.sum_duplicates()
     sums = sums.tocoo()
     enough = sums.data >= certain - _ROUNDING

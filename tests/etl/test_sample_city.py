@@ -17,6 +17,7 @@ from etl.sample.changes import CHANGES
 from gis.areas import DeliveredLayer, Delivery
 from gis.crs import gcj02_to_wgs84, to_working
 from gis.place import read_place
+from gis.rules import FROM_PART
 
 DATA = ROOT / "data"
 PLACE = read_place(PLACE_FILE)
@@ -193,7 +194,8 @@ def test_registers_refer_to_each_other_consistently() -> None:
     }
     units, codes = set(tables["units"]["code"]), set(tables["categories"]["code"])
     assert set(tables["territories"]["unit"]) <= units
-    assert set(tables["rules"]["unit"]) <= units
+    assert set(tables["rules"]["unit"]) <= units | set(FROM_PART)
+    assert {word for words in tables["rules"]["assisting"] for word in words.split()} <= units
     assert set(tables["rules"]["category"]) <= codes
     majors = tables["categories"][tables["categories"]["parent"] == ""]
     assert (len(majors), len(codes) - len(majors)) == (12, 73)
