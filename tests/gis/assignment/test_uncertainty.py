@@ -381,6 +381,16 @@ def test_what_lies_beyond_the_reach_may_be_left_out(sigma: float) -> None:
     assert dense(coverage.shares(x, y, s), 60) == pytest.approx(dense(all_of_them, 60), abs=3e-6)
 
 
+@pytest.mark.parametrize("sigma", [3.0, 30.0, 70.0])
+def test_neighbours_with_other_vertices_leave_nothing_outside(sigma: float) -> None:
+    west = [shapely.box(-3000, -3000, 0, 3000)]
+    east = [shapely.box(0, south, 3000, south + 40) for south in range(-3000, 3000, 40)]
+    coverage = Coverage.of([*west, *east]).moved(EAST, NORTH)
+    x, y = np.random.default_rng(2).uniform(-300, 300, (2, 200)) + HERE
+    x[::4] = EAST
+    assert (coverage.shares(x, y, np.full(200, sigma)).area >= 0).all()
+
+
 def test_the_order_of_the_edges_does_not_matter() -> None:
     coverage = town(8, 30)
     x, y = points_in(coverage, 8, 30)
