@@ -271,6 +271,15 @@ def test_an_edge_without_length_and_one_in_line_with_the_point_add_nothing() -> 
         assert at(Coverage.of([odd]), x, y, 15.0) == pytest.approx(at(Coverage.of([plain]), x, y, 15.0), abs=1e-12)
 
 
+def test_a_line_a_breath_beside_the_point_is_as_good_as_in_line() -> None:
+    sliver = Coverage.of([shapely.Polygon([(10, 0), (20, 1e-310), (20, 10), (10, 10)])])
+    assert at(sliver, 0.0, 0.0, 10.0) == pytest.approx(at(Coverage.of([shapely.box(10, 0, 20, 10)]), 0.0, 0.0, 10.0))
+
+
+def test_an_error_near_the_last_digit_still_leaves_the_edge() -> None:
+    assert at(squares(), EAST, NORTH + 10.0, 1e-6) == pytest.approx({2: 0.5, 3: 0.5}, abs=0.01)
+
+
 def test_islands_of_an_area_count_together() -> None:
     boxes = [shapely.box(EAST + w, NORTH - 10, EAST + w + 10, NORTH + 10) for w in (-30, 0, 20)]
     one = at(Coverage.of([shapely.MultiPolygon(boxes)]), EAST + 3, NORTH + 2, 12.0)
