@@ -86,12 +86,6 @@ class Edges:
     bx: Floats
     by: Floats
 
-    def of(self, points: Ints) -> Edges:
-        """Only the edges of these points (sorted), which are counted from 0 in the new rows."""
-        at = np.minimum(np.searchsorted(points, self.point), max(len(points) - 1, 0))
-        rows = np.flatnonzero(points[at] == self.point) if len(points) else at[:0]
-        return Edges(at[rows], self.area[rows], self.ax[rows], self.ay[rows], self.bx[rows], self.by[rows])
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shares:
@@ -246,13 +240,11 @@ def _swept(distance: Floats, start: Floats, end: Floats) -> Floats:
     return out
 
 
-def _metres_clear(edges: Edges, x: Floats, y: Floats, sigma: Floats) -> Floats:
-    """Metres from each point to the nearest of its edges; inf without edges."""
+def _metres(edges: Edges, x: Floats, y: Floats, sigma: Floats) -> Floats:
+    """Metres from each edge to its point."""
     distance, start, end = _seen(edges, x, y, sigma)
-    clear = np.full(len(x), np.inf)
     beyond = np.maximum(np.maximum(start, -end), 0.0)
-    np.minimum.at(clear, edges.point, np.hypot(distance, beyond))
-    return clear * sigma
+    return np.asarray(np.hypot(distance, beyond) * sigma[edges.point], dtype=np.float64)
 
 
 def _cleared(
@@ -260,15 +252,22 @@ def _cleared(
 ) -> tuple[Floats, Floats, Ints]:
     """The points with those that touch an edge moved off it, in whichever direction leads furthest from all edges."""
     step = np.maximum(_NUDGE * sigma, 8.0 * np.spacing(np.maximum(np.abs(x), np.abs(y))))
-    touching = np.flatnonzero(_metres_clear(edges, x, y, sigma) < 0.1 * step)
+    steps = _metres(edges, x, y, sigma) / step[edges.point]
+    touching = np.unique(edges.point[steps < 0.1])
     if not len(touching):
         return x, y, inside
-    near, east, north, scale = edges.of(touching), x[touching], y[touching], sigma[touching]
-    eastward, northward = np.cos(_COMPASS)[:, None] * step[touching], np.sin(_COMPASS)[:, None] * step[touching]
-    clear = [_metres_clear(near, east + e, north + n, scale) for e, n in zip(eastward, northward, strict=True)]
+    # One step away from a touched edge, edges that were three steps off cannot be the nearest.
+    rows = np.flatnonzero(steps < 3.0)
+    rows = rows[np.isin(edges.point[rows], touching)]
+    ends = (values[rows] for values in (edges.ax, edges.ay, edges.bx, edges.by))
+    near = Edges(np.searchsorted(touching, edges.point[rows]), edges.area[rows], *ends)
+    clear = np.full((len(_COMPASS), len(touching)), np.inf)
+    east = x[touching] + np.cos(_COMPASS)[:, None] * step[touching]
+    north = y[touching] + np.sin(_COMPASS)[:, None] * step[touching]
+    for k in range(len(_COMPASS)):
+        np.minimum.at(clear[k], near.point, _metres(near, east[k], north[k], sigma[touching]))
     best = np.argmax(clear, axis=0), np.arange(len(touching))
     x, y, inside = x.copy(), y.copy(), inside.copy()
-    x[touching] += eastward[best]
-    y[touching] += northward[best]
+    x[touching], y[touching] = east[best], north[best]
     inside[touching] = locate(x[touching], y[touching])
     return x, y, inside

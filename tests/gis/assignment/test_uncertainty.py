@@ -271,6 +271,15 @@ def test_an_edge_without_length_and_one_in_line_with_the_point_add_nothing() -> 
         assert at(Coverage.of([odd]), x, y, 15.0) == pytest.approx(at(Coverage.of([plain]), x, y, 15.0), abs=1e-12)
 
 
+def test_a_line_a_breath_beside_the_point_is_as_good_as_in_line() -> None:
+    sliver = Coverage.of([shapely.Polygon([(10, 0), (20, 1e-310), (20, 10), (10, 10)])])
+    assert at(sliver, 0.0, 0.0, 10.0) == pytest.approx(at(Coverage.of([shapely.box(10, 0, 20, 10)]), 0.0, 0.0, 10.0))
+
+
+def test_an_error_near_the_last_digit_still_leaves_the_edge() -> None:
+    assert at(squares(), EAST, NORTH + 10.0, 1e-6) == pytest.approx({2: 0.5, 3: 0.5}, abs=0.01)
+
+
 def test_islands_of_an_area_count_together() -> None:
     boxes = [shapely.box(EAST + w, NORTH - 10, EAST + w + 10, NORTH + 10) for w in (-30, 0, 20)]
     one = at(Coverage.of([shapely.MultiPolygon(boxes)]), EAST + 3, NORTH + 2, 12.0)
@@ -379,6 +388,16 @@ def test_what_lies_beyond_the_reach_may_be_left_out(sigma: float) -> None:
     every = Edges(np.repeat(np.arange(60), rows), np.tile(coverage.row_index, 60), *np.tile(coverage.rows.T, 60))
     all_of_them = shares(every, x, y, coverage.locate(x, y), s, coverage.locate)
     assert dense(coverage.shares(x, y, s), 60) == pytest.approx(dense(all_of_them, 60), abs=3e-6)
+
+
+@pytest.mark.parametrize("sigma", [3.0, 30.0, 70.0])
+def test_neighbours_with_other_vertices_leave_nothing_outside(sigma: float) -> None:
+    west = [shapely.box(-3000, -3000, 0, 3000)]
+    east = [shapely.box(0, south, 3000, south + 40) for south in range(-3000, 3000, 40)]
+    coverage = Coverage.of([*west, *east]).moved(EAST, NORTH)
+    x, y = np.random.default_rng(2).uniform(-300, 300, (2, 200)) + HERE
+    x[::4] = EAST
+    assert (coverage.shares(x, y, np.full(200, sigma)).area >= 0).all()
 
 
 def test_the_order_of_the_edges_does_not_matter() -> None:
