@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 
 from gis.assignment.backtest import Backtest, compare
 from gis.assignment.evidence import Decisions, decide
-from gis.assignment.lint import Finding, LintWorld, lint
+from gis.assignment.cover import Known as LintWords
+from gis.assignment.lint import Finding, holes, lint
 from gis.assignment.matters import Matters
 from gis.errors import NotFound
 from gis.rights import ALL
@@ -21,37 +23,47 @@ from gis.services.platform import Platform
 from gis.services.worlds import features_of, world_of
 from gis.store import areas as area_store
 from gis.store import cases as case_store
-from gis.store import registers as register_store
 from gis.store.engine import Connection
 
-__all__ = ["Backtest", "Finding", "backtest", "find_faults"]
+__all__ = ["Faults", "Tested", "backtest", "find_faults"]
 
 _CHUNK: Final = 50_000
+_SAMPLES: Final = 5
 Progress = Callable[[int], None]
 
 
-def find_faults(p: Platform, rules: Sequence[Rule] | None, *, day: date) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What is wrong with a set of rules, and the (category, area) for which nobody would act."""
+
+    findings: Sequence[Finding]
+    holes: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A back-test with the numbers of its sample cases."""
+
+    result: Backtest
+    numbers: Mapping[int, str]
+
+
+def find_faults(p: Platform, rules: Sequence[Rule] | None, *, day: date) -> Faults:
     """What is wrong with rules from a day on (None: with those stored): unreachable, shadowed, contradictory, unknown
-    words, and categories × areas for which nobody acts."""
+    words; and the holes."""
     with p.store.begin(ALL) as connection:
         register = p.register(connection)
         release_id = area_store.release_on(connection, day)
-        locator = p.locator_of(connection, release_id)
+        levels = p.locator_of(connection, release_id).areas.levels
         features = features_of(p, connection, release_id)
-        depth = p.place.level_names.index(p.place.unit_level)
-        return lint(
-            register.rules if rules is None else tuple(rules),
-            LintWorld(
-                units=register.units,
-                territories=register.territories,
-                categories=register_store.categories(connection),
-                territory_codes=tuple(locator.areas.levels[depth].codes.tolist()),
-                area_codes=tuple(code for level in locator.areas.levels for code in level.codes.tolist()),
-                places=tuple(sorted({f"{f.layer}:{f.code}" for f in features})),
-                sources=p.place.sources,
-                day=day,
-            ),
-        )
+    tried = register if rules is None else replace(register, rules=tuple(rules))
+    depth = p.place.level_names.index(p.place.unit_level)
+    areas = {code: "" for code in levels[depth].codes.tolist()}
+    for above, level in pairwise(levels[depth:]):
+        parents = np.append(above.codes, "")[level.parent_index]
+        areas |= dict(zip(level.codes.tolist(), parents.tolist(), strict=True))
+    known = LintWords(areas, frozenset(f"{f.layer}:{f.code}" for f in features), frozenset(p.place.sources))
+    return Faults(lint(tried, known, day_from=day), holes(tried, known, day=day))
 
 
 def backtest(
@@ -61,10 +73,11 @@ def backtest(
     rules: Sequence[Rule] | None = None,
     release_id: int | None = None,
     progress: Progress = lambda _: None,
-) -> Backtest:
+) -> Tested:
     """Decide the reports received since a day twice: in the world as it is, and with other rules, a staged release, or
     both. Stores nothing; reads in pieces, so that memory stays flat."""
-    pieces: list[tuple[Any, Any, Any, Any]] = []
+    pieces: list[tuple[Any, ...]] = []
+    numbers: dict[int, str] = {}
     with p.store.begin(ALL) as connection:
         if release_id is not None and release_id not in {row.id for row in area_store.releases(connection)}:
             raise NotFound(f"There is no release {release_id}; `gridward boundaries list` shows those there are.")
@@ -76,12 +89,29 @@ def backtest(
                 was = decide(world_of(p, connection, release, matters, register=register), matters)
                 then = release if release_id is None else release_id
                 now = decide(world_of(p, connection, then, matters, register=other), matters)
-                no = np.array([case_no(p, row.received_on, row.id) for row in part], dtype=object)
-                pieces.append((no, matters.category, _standing(was), _standing(now)))
+                ids = np.array([row.id for row in part], dtype=np.int64)
+                before, after = _standing(was), _standing(now)
+                numbers |= {part[i].id: case_no(p, part[i].received_on, part[i].id) for i in _shown(before, after)}
+                pieces.append((before, after, ids, matters.category))
             progress(len(rows))
-    if not pieces:
-        return compare(*(np.array([], dtype=object) for _ in range(4)))
-    return compare(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
+    words = np.array([], dtype=object)
+    empty = (words, words, np.array([], dtype=np.int64), words)
+    before, after, ids, category = (
+        tuple(np.concatenate(column) for column in zip(*pieces, strict=True)) if pieces else empty
+    )
+    return Tested(compare(before, after, case_id=ids, category=category, samples=_SAMPLES), numbers)
+
+
+def _shown(before: Any, after: Any) -> list[int]:
+    """The first cases of each pair of units that changed hands: those that may be shown as samples."""
+    seen: dict[tuple[str, str], int] = {}
+    out: list[int] = []
+    for i in np.flatnonzero(before != after).tolist():
+        pair = (before[i], after[i])
+        seen[pair] = seen.get(pair, 0) + 1
+        if seen[pair] <= _SAMPLES:
+            out.append(i)
+    return out
 
 
 def _chunks(connection: Connection, since: date) -> Iterator[Sequence[Any]]:

@@ -36,6 +36,7 @@ __all__ = [
     "days_with_cases",
     "known_keys",
     "lock_keys",
+    "matters_since",
     "misplaced",
     "names_of_codes",
     "feature_names",
@@ -284,6 +285,16 @@ def feature_names(connection: Connection, release_id: int | None, word: str) -> 
         {"release": release_id, "layer": layer, "code": code},
     ).one_or_none()
     return ("", "") if row is None else (row[0], row[1])
+
+
+def matters_since(connection: Connection, since: date) -> Any:
+    """What each report received since a day was first decided on, in order; streamed."""
+    query = (
+        "SELECT case_id AS id, received_on, x, y, accuracy_m, accuracy_level, category, source, on_day, minute, "
+        "part_picked, release_id FROM decision WHERE seq = 1 AND received_on >= :since ORDER BY received_on, case_id"
+    )
+    streamed = connection.execution_options(stream_results=True, yield_per=10_000)
+    return streamed.execute(text(query), {"since": since})
 
 
 def evidence_rows(connection: Connection) -> Any:

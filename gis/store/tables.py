@@ -81,6 +81,8 @@ cases = Table(
     Column("original_y", Float, nullable=False),
     Column("original_crs", Text, nullable=False),
     Column("accuracy_m", Float, nullable=False),
+    Column("accuracy_level", Float, nullable=False),
+    Column("part", Text, nullable=False),
     Column("geom", Geometry("POINT", spatial_index=False), nullable=False),
     Column("quad", BigInteger, nullable=False),
     Column("state", Text, nullable=False),

@@ -147,6 +147,7 @@ def _of_releases() -> Schema:
             open_cases=moves,
             parts=moves,
             ending=_list(_object(code=TEXT, successor=_or_null(TEXT))),
+            precedents=_list(WHOLE),
         ),
     }
 
