@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -73,6 +74,13 @@ class PartsIndex:
         """True where the version `part` holds on `day`."""
         since, until = self.valid_from[part], self.valid_to[part]
         return (np.isnat(since) | (since <= day)) & (np.isnat(until) | (day < until))
+
+    @cached_property
+    def units(self) -> tuple[tuple[Objects, Ints], ...]:
+        """For owner, maintenance and supervising unit: their names, and which of them each part has."""
+        columns = (self.owner_unit, self.maintenance_unit, self.supervising_unit)
+        pairs = (np.unique(column.astype(str), return_inverse=True) for column in columns)
+        return tuple((names.astype(object), of) for names, of in pairs)
 
     def find(self, code: Objects, day: Days) -> Ints:
         """The version of each identifier that holds on its day, -1 where there is none or the part is removed."""
@@ -181,10 +189,7 @@ def match(index: PartsIndex, asked: Asked, *, certain: float = CERTAIN) -> PartM
     clear = first[share[first] >= certain - _ROUNDING]
     part[point[clear]] = candidate[clear]
     rows = np.concatenate(([0], np.cumsum(np.bincount(point, minlength=len(asked)))))
-    owner, maintainer, supervisor = (
-        _agreed(units, candidate, share, rows, certain)
-        for units in (index.owner_unit, index.maintenance_unit, index.supervising_unit)
-    )
+    owner, maintainer, supervisor = (_agreed(names, of[candidate], share, rows, certain) for names, of in index.units)
     unclear = (np.diff(rows) > 0) & (part < 0) & (maintainer == "")
     return PartMatch(point, candidate, share, part, owner, maintainer, supervisor, unclear, unknown)
 
@@ -198,7 +203,7 @@ def _near(index: PartsIndex, asked: Asked, kind: tuple[str, ...], which: Ints) -
         lists = tree.query_ball_point(spots, SEARCH_SIGMAS * np.sqrt(variance), return_sorted=False)
         count = np.fromiter(map(len, lists), np.int64, len(which))
         at = np.repeat(np.arange(len(which)), count)
-        part = parts[np.fromiter((i for found in lists for i in found), np.int64, len(at))]
+        part = parts[np.fromiter(chain.from_iterable(lists), np.int64, len(at))]
         there = index.in_force(part, asked.day[which[at]])
         at, part = at[there], part[there]
         squared = (spots[at, 0] - index.x[part]) ** 2 + (spots[at, 1] - index.y[part]) ** 2
@@ -206,16 +211,15 @@ def _near(index: PartsIndex, asked: Asked, kind: tuple[str, ...], which: Ints) -
     return out
 
 
-def _agreed(units: Objects, candidate: Ints, share: Floats, rows: Ints, certain: float) -> Objects:
+def _agreed(names: Objects, unit: Ints, share: Floats, rows: Ints, certain: float) -> Objects:
     """For each point the unit that candidates of a share of `certain` agree on, '' for none; `rows` delimits points."""
-    names, of = np.unique(units.astype(str), return_inverse=True)
-    sums = csr_array((share, of[candidate], rows), shape=(len(rows) - 1, max(len(names), 1)), copy=True)
+    sums = csr_array((share, unit, rows), shape=(len(rows) - 1, max(len(names), 1)), copy=True)
     # In place, hence the copy.
     sums.sum_duplicates()
     sums = sums.tocoo()
     enough = sums.data >= certain - _ROUNDING
     out = np.full(len(rows) - 1, "", dtype=object)
-    out[sums.row[enough]] = names.astype(object)[sums.col[enough]]
+    out[sums.row[enough]] = names[sums.col[enough]]
     return out
 
 
