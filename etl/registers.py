@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,9 +13,9 @@ import pandas as pd
 
 from etl.manifest import FEATURE_LAYERS
 from gis.errors import FileFault
-from gis.rules import WEEK, hours_of
+from gis.rules import WEEK, Rule, hours_of
 
-__all__ = ["COLUMNS", "OPTIONAL", "read_register"]
+__all__ = ["COLUMNS", "OPTIONAL", "read_register", "rules_of"]
 
 #: file column -> stored column
 COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -44,6 +45,7 @@ OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
     "categories": ("part_types",),
     "rules": ("scheme", "place", "owner", "maintainer", "hours", "days", "source", "assisting"),
 }
+_VALIDITY: Final = ("valid_from", "valid_to")
 _LISTS: Final = ("part_types", "assisting")
 _CHOICES: Final[Mapping[tuple[str, str], Sequence[str]]] = {
     ("units", "kind"): ("street", "department", "external"),
@@ -73,6 +75,19 @@ def read_register(path: Path, register: str) -> pd.DataFrame:
         shown = "; ".join(faults[:10]) + ("; …" if len(faults) > 10 else "")
         raise FileFault(f"{path.name} has {len(faults)} fault(s): {shown}.")
     return frame
+
+
+def rules_of(frame: pd.DataFrame) -> tuple[Rule, ...]:
+    """The rules of a read file as the core knows them; their ids are 0, for nothing of them is stored."""
+    names = {"ord": "order"}
+    return tuple(
+        Rule(
+            **{names.get(str(name), str(name)): value for name, value in row.items() if name not in _VALIDITY},
+            valid_from=date.fromisoformat(row["valid_from"]),
+            valid_to=date.fromisoformat(row["valid_to"]) if row["valid_to"] else None,
+        )
+        for row in frame.to_dict("records")
+    )
 
 
 def _table(path: Path, wanted: Sequence[str]) -> pd.DataFrame:

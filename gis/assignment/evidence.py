@@ -146,13 +146,20 @@ def _as_finest(also: Alternatives) -> Objects:
 
 def _merged(point: Ints, area: Objects, unit: Objects, share: Floats) -> Candidates:
     """Alternatives of one area and unit as one, the largest share first."""
+    key, first, group = _groups(point, area, unit)
+    summed = np.bincount(group, weights=share, minlength=len(key)).astype(np.float64)
+    points, areas, units = point[first], area[first], unit[first]
+    order = np.lexsort((key, -summed.round(12), points))
+    return Candidates(points[order], areas[order], summed[order], units[order])
+
+
+def _groups(point: Ints, area: Objects, unit: Objects) -> tuple[Ints, Ints, Ints]:
+    """The distinct (point, area, unit): their keys, where each stands first, and which of them each row is."""
     import pandas as pd
 
-    frame = pd.DataFrame({"point": point, "area": area, "unit": unit, "share": share})
-    grouped = frame.groupby(["point", "area", "unit"], sort=False, as_index=False)["share"].sum()
-    grouped = grouped.sort_values(["point", "share", "area", "unit"], ascending=[True, False, True, True])
-    texts = [grouped[name].to_numpy(dtype=object) for name in ("area", "unit")]
-    return Candidates(grouped["point"].to_numpy(), texts[0], grouped["share"].to_numpy(), texts[1])
+    areas, names = (pd.factorize(column, sort=True) for column in (area, unit))
+    key = (point * len(areas[1]) + areas[0]) * len(names[1]) + names[0]
+    return np.unique(key, return_index=True, return_inverse=True)
 
 
 def _desk_reasons(

@@ -6,8 +6,9 @@ be meant, the matter has alternatives: areas and parts' units with their shares 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import shapely
@@ -22,6 +23,8 @@ from gis.assignment.uncertainty import REACH, Shares, sigma_of
 from gis.assignment.world import World
 
 __all__ = ["Alternatives", "Survey", "codes_of", "survey"]
+
+_ROLES: Final = ("owner", "maintainer", "supervisor")
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -145,16 +148,17 @@ def _of_areas(world: World, shares: Shares, grounds: Grounds) -> Alternatives:
     area[index == -1], area[index == -2] = "outside", GAP
     for at in range(world.share_depth, world.depth, -1):
         index = np.where(index >= 0, levels[at].parent_index[np.maximum(index, 0)], -1)
-    units = [getattr(grounds, role)[shares.point] for role in ("owner", "maintainer", "supervisor")]
-    return Alternatives(shares.point, area, codes_of(levels[world.depth].codes, index), *units, shares.share)
+    territory = codes_of(levels[world.depth].codes, index)
+    units = (getattr(grounds, role)[shares.point] for role in _ROLES)
+    return _alternatives(shares.point, area, territory, units, shares.share)
 
 
 def _of_parts(world: World, part: PartMatch, grounds: Grounds) -> Alternatives:
     """What the spots of unclear parts might be, by the units of the parts; the place as it is."""
     unclear = part.unclear[part.point]
     point, which = part.point[unclear], part.candidate[unclear]
-    units = [getattr(world.parts, name)[which] for name in ("owner_unit", "maintenance_unit", "supervising_unit")]
-    return Alternatives(point, grounds.finest[point], grounds.territory[point], *units, part.share[unclear])
+    units = (getattr(world.parts, name)[which] for name in ("owner_unit", "maintenance_unit", "supervising_unit"))
+    return _alternatives(point, grounds.finest[point], grounds.territory[point], units, part.share[unclear])
 
 
 def _crossed(a: Alternatives, b: Alternatives, grounds: Grounds, located: Located, world: World) -> Alternatives:
@@ -171,17 +175,23 @@ def _crossed(a: Alternatives, b: Alternatives, grounds: Grounds, located: Locate
     area = np.concatenate([a.area, words])
     territory = np.concatenate([a.territory, grounds.territory[alone]])
     share = np.concatenate([a.share, np.ones(len(alone))])
-    units = [np.concatenate([getattr(a, r), getattr(grounds, r)[alone]]) for r in ("owner", "maintainer", "supervisor")]
+    units = [np.concatenate([getattr(a, r), getattr(grounds, r)[alone]]) for r in _ROLES]
     times = np.maximum(counts[point], 1)
     left = np.repeat(np.arange(len(point)), times)
     nth = np.arange(len(left)) - np.repeat(np.cumsum(times) - times, times)
     start = np.searchsorted(b.point, point[left])
     has = counts[point[left]] > 0
     right = np.where(has, start + nth, 0)
-    units = [
-        np.where(has, getattr(b, role)[right], column[left])
-        for role, column in zip(("owner", "maintainer", "supervisor"), units, strict=True)
-    ]
+    units = [np.where(has, getattr(b, role)[right], column[left]) for role, column in zip(_ROLES, units, strict=True)]
     order = np.argsort(point[left], kind="stable")
-    columns = [point[left], area[left], territory[left], *units, share[left] * np.where(has, b.share[right], 1.0)]
-    return Alternatives(*(column[order] for column in columns))
+    weight = share[left] * np.where(has, b.share[right], 1.0)
+    return _alternatives(
+        point[left][order], area[left][order], territory[left][order], (u[order] for u in units), weight[order]
+    )
+
+
+def _alternatives(
+    point: Ints, area: Objects, territory: Objects, units: Iterable[Objects], share: Floats
+) -> Alternatives:
+    owner, maintainer, supervisor = units
+    return Alternatives(point, area, territory, owner, maintainer, supervisor, share)

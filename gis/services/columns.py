@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from gis.assignment.evidence import ENGINE, Decisions
 
 __all__ = ["array_text", "array_texts", "decision_columns", "or_null", "when", "word_arrays"]
+
+_PARTS: Final = 8  #: a report by telephone may mean any of dozens of parts; the likeliest are kept
 
 Objects = NDArray[np.object_]
 Ints = NDArray[np.int64]
@@ -136,8 +138,8 @@ def _sparse_columns(d: Decisions) -> dict[str, Any]:
     meant = np.append(d.part_ids, 0)[np.where(part.part >= 0, part.part, len(d.part_ids))]
     return {
         "places": _tuples(d.found.grounds.places),
-        "part_ids": _grouped(part.point, d.part_ids[part.candidate], n),
-        "part_shares": _grouped(part.point, part.share.round(6), n),
+        "part_ids": _grouped(part.point, d.part_ids[part.candidate], n, most=_PARTS),
+        "part_shares": _grouped(part.point, part.share.round(6), n, most=_PARTS),
         "part_id": pd.array(or_null(meant).tolist(), dtype="Int64"),
         "candidate_areas": _grouped(also.point, also.area, n),
         "candidate_shares": _grouped(also.point, also.share.round(6), n),
@@ -151,11 +153,11 @@ def _tuples(values: Objects) -> list[str]:
     return [texts[words] for words in values.tolist()]
 
 
-def _grouped(point: Ints, values: NDArray[Any], n: int) -> Objects:
-    """Sparse values, sorted by point, as one array text for each of n points."""
+def _grouped(point: Ints, values: NDArray[Any], n: int, *, most: int | None = None) -> Objects:
+    """Sparse values, sorted by point, as one array text for each of n points, of the first `most` of them."""
     out = np.full(n, "{}", dtype=object)
     if len(point):
         first = np.flatnonzero(np.diff(point, prepend=-1))
         for at, group in zip(point[first].tolist(), np.split(values, first[1:]), strict=True):
-            out[at] = array_text(group.tolist())
+            out[at] = array_text(group[:most].tolist())
     return out

@@ -17,8 +17,9 @@ from gis.periods import local_day
 from gis.quads import encode
 from gis.rights import ALL
 from gis.rulings import RETURN_REASONS, Balance, Desk, DeskCase, PairOfUnits, PastRuling, Preview
-from gis.services.casework import case_id, case_no, placement_of
+from gis.services.casework import case_id, case_no
 from gis.services.columns import decision_columns
+from gis.services.deciding import placement_of
 from gis.services.platform import Platform
 from gis.services.worlds import decide_in
 from gis.store import areas as area_store
@@ -125,8 +126,9 @@ def rule(p: Platform, no: str, unit: str, act: Act, *, evidence: str = "", seen:
         state = "forwarded" if external else "dispatched"
         require_step(row.state, state)
         kind = "desk" if row.state == "border_desk" else "reassign"
-        said = {
-            "unit": None if external else unit,
+        lead = None if external else unit
+        said: dict[str, Any] = {
+            "unit": lead,
             "forward_to": unit if external else None,
             "scope": not external,
             "outcome": "located",
@@ -135,7 +137,7 @@ def rule(p: Platform, no: str, unit: str, act: Act, *, evidence: str = "", seen:
             "assisting": [],
         }
         seq = store.append_decision(connection, row, act, said)
-        store.append_event(connection, row, act, kind=state, note=f"{unit}: {act.reason}", unit=said["unit"])
+        store.append_event(connection, row, act, kind=state, note=f"{unit}: {act.reason}", unit=lead)
         store.add_ruling(
             connection,
             row,

@@ -106,7 +106,7 @@ def _polygon(p: Platform, ground: Ground) -> Any:
     xy = np.asarray(ground.polygon, dtype=float).reshape(-1, 2)
     x, y = to_working(xy[:, 0], xy[:, 1], crs=ground.crs, working=p.place.crs)
     usable = len(x) >= 3 and np.isfinite(x).all() and np.isfinite(y).all()
-    ring = shapely.polygons(np.column_stack([x, y])) if usable else None
+    ring = shapely.Polygon(np.column_stack([x, y])) if usable else None
     if ring is None or not ring.is_valid or not 1.0 <= ring.area <= _WIDEST_M**2:
         raise BadOption(
             "The polygon is no simple area of 1 m² to 4 km²; give at least three corners in order, no sides crossing."

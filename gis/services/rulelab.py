@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 
 from gis.assignment.backtest import Backtest, compare
-from gis.assignment.evidence import Decisions, decide
 from gis.assignment.cover import Known as LintWords
+from gis.assignment.evidence import Decisions, decide
 from gis.assignment.lint import Finding, holes, lint
 from gis.assignment.matters import Matters
 from gis.errors import NotFound

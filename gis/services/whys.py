@@ -183,7 +183,7 @@ def replayed(p: Platform, connection: Connection, d: Any) -> Decisions:
 
 def same_answer(d: Any, again: Decisions) -> bool:
     """True when everything that the engine found comes out the same; what a person ruled is that person's."""
-    same_place = again.area_id[:, 0].tolist() == [i or 0 for i in d.area_ids]
+    same_place = bool(again.area_id[:, 0].tolist() == [i or 0 for i in d.area_ids])
     if d.settled_by == "person" or d.desk_reason == "returned":
         return same_place
     return bool(
