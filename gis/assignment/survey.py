@@ -94,7 +94,7 @@ def _grounds(world: World, matters: Matters, located: Located, part: PartMatch) 
     return Grounds(
         territory=codes_of(levels[world.depth].codes, located.levels[world.depth].index),
         finest=finest,
-        places=_words(world.places.words[feature], point, len(matters)),
+        places=_words(world.places.words, point, feature, len(matters)),
         owner=part.owner,
         maintainer=part.maintainer,
         supervisor=part.supervisor,
@@ -102,14 +102,18 @@ def _grounds(world: World, matters: Matters, located: Located, part: PartMatch) 
     )
 
 
-def _words(words: Objects, point: Ints, n: int) -> Objects:
-    """The words of each point as a tuple; most points have none and share one."""
+def _words(words: Objects, point: Ints, feature: Ints, n: int) -> Objects:
+    """The words of the features around each point as a tuple; points with the same features share it."""
     out = np.empty(n, dtype=object)
     out.fill(())
-    if len(point):
-        first = np.flatnonzero(np.diff(point, prepend=-1))
-        for at, group in zip(point[first].tolist(), np.split(words, first[1:]), strict=True):
-            out[at] = tuple(group.tolist())
+    count = np.bincount(point, minlength=n)
+    first = np.cumsum(count) - count
+    for k in np.unique(count[count > 0]).tolist():
+        at = np.flatnonzero(count == k)
+        sets, which = np.unique(feature[first[at, None] + np.arange(k)], axis=0, return_inverse=True)
+        table = np.empty(len(sets), dtype=object)
+        table[:] = [tuple(words[row].tolist()) for row in sets]
+        out[at] = table[which.ravel()]
     return out
 
 
