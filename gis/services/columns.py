@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,22 +10,37 @@ from numpy.typing import NDArray
 
 from gis.assignment.evidence import ENGINE, Decisions
 
-__all__ = ["array_texts", "decision_columns", "or_null", "when", "word_arrays"]
+__all__ = ["array_texts", "decision_columns", "one_row", "or_null", "whole_evidence", "word_arrays"]
 
 
-def array_texts(ids: NDArray[np.int64]) -> list[str]:
+def array_texts(ids: NDArray[np.int64]) -> NDArray[np.object_]:
     """Columns of ids (levels × n, 0 = none) as PostgreSQL array texts.
 
-    >>> array_texts(np.array([[1, 2], [0, 3]]))
+    >>> array_texts(np.array([[1, 2], [0, 3]])).tolist()
     ['{1,NULL}', '{2,3}']
     """
-    words = np.where(ids == 0, "NULL", ids.astype(str))
-    return ["{" + ",".join(column) + "}" for column in words.T.tolist()]
+    return word_arrays([_words_of(level) for level in ids])
 
 
-def word_arrays(columns: Sequence[NDArray[Any]]) -> list[str]:
-    """Columns of plain words or flags as PostgreSQL array texts, one for each row."""
-    return ["{" + ",".join(row) + "}" for row in zip(*(c.astype(str).tolist() for c in columns), strict=True)]
+def _words_of(ids: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Ids as texts, each distinct one written once."""
+    found, at = np.unique(ids, return_inverse=True)
+    return np.where(found == 0, "NULL", found.astype(str)).astype(object)[at]
+
+
+def word_arrays(columns: Sequence[NDArray[Any]]) -> NDArray[np.object_]:
+    """Columns of plain words or flags as PostgreSQL array texts, one for each row.
+
+    >>> word_arrays([np.array(["area", "gap"], dtype=object), np.array([True, False])]).tolist()
+    ['{area,true}', '{gap,false}']
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = [pc.cast(pa.array(column), pa.string()) for column in columns]
+    joined = pc.binary_join_element_wise(*texts, ",")
+    whole = pc.binary_join_element_wise("{", joined, "}", "")
+    return np.asarray(whole.to_numpy(zero_copy_only=False), dtype=object)
 
 
 def or_null(values: NDArray[Any]) -> NDArray[np.object_]:
@@ -35,11 +50,35 @@ def or_null(values: NDArray[Any]) -> NDArray[np.object_]:
     return out
 
 
-def when(moments: NDArray[np.datetime64]) -> NDArray[np.object_]:
-    """UTC moments as texts, None for NaT."""
-    out = np.datetime_as_string(moments, unit="us").astype(object)
-    out[np.isnat(moments)] = None
-    return out
+def one_row(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The first row of columns as plain values that JSON can say; missing ones are None.
+
+    >>> one_row({"at": np.array(["2026-10-20T08:15"], dtype="datetime64[us]"), "n": np.array([np.nan]), "who": "x"})
+    {'at': '2026-10-20T08:15:00.000000', 'n': None, 'who': 'x'}
+    """
+    return {name: _plain(column) for name, column in columns.items()}
+
+
+def _plain(column: Any) -> Any:
+    import pandas as pd
+
+    value = column if isinstance(column, str | float) else column[0]
+    if pd.isna(value):
+        return None
+    if isinstance(value, np.datetime64):
+        return str(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def whole_evidence(n: int) -> dict[str, Any]:
+    """What else the table `decision` holds of n decisions, where it does not come from the report."""
+    empty = ("places", "part_ids", "part_shares", "candidate_areas", "candidate_shares", "candidate_units", "assisting")
+    numbers = ("sigma_m", "threshold", "part_id", "precedent_id")
+    return {
+        **dict.fromkeys(empty, "{}"),
+        **dict.fromkeys(numbers, np.full(n, np.nan)),
+        **dict.fromkeys(("settled_by", "desk_reason", "reason"), ""),
+    }
 
 
 def decision_columns(d: Decisions) -> dict[str, Any]:
@@ -48,7 +87,7 @@ def decision_columns(d: Decisions) -> dict[str, Any]:
 
     n = len(d.outcome)
     return {
-        "release_id": pd.array([d.release_id] * n, dtype="Int64"),
+        "release_id": pd.arrays.IntegerArray(np.full(n, d.release_id or 0), np.full(n, d.release_id is None)),
         "area_ids": array_texts(d.area_id),
         "statuses": word_arrays([a.status for a in d.located.levels]),
         "on_borders": word_arrays([a.on_border for a in d.located.levels]),
@@ -57,7 +96,7 @@ def decision_columns(d: Decisions) -> dict[str, Any]:
         "unit": or_null(d.rulings.unit),
         "territory_unit": or_null(d.rulings.territory),
         "forward_to": or_null(d.rulings.forward_to),
-        "rule_id": pd.array(or_null(d.rule_id).tolist(), dtype="Int64"),
+        "rule_id": pd.arrays.IntegerArray(d.rule_id, d.rule_id == 0),
         "runner_up_area": or_null(d.runner_up_area),
         "runner_up_unit": or_null(d.rulings.runner_up),
         "scope": d.rulings.scope,

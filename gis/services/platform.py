@@ -41,6 +41,11 @@ class Platform:
     def place(self) -> Place:
         return self.settings.place
 
+    @property
+    def srid(self) -> int:
+        """The number of the working CRS."""
+        return int(self.place.crs.removeprefix("EPSG:"))
+
     def ping(self) -> None:
         """Raise DatabaseDown unless the database answers; SettingsFault when it holds another place."""
         with self.store.begin(ALL) as connection:
@@ -118,7 +123,13 @@ class Platform:
         )
 
     def register(self, connection: Connection) -> Register:
-        """Units, territories and rules with all their versions, areas that ended replaced by their successors."""
+        """Units, territories and rules with all their versions, areas that ended replaced by their successors.
+
+        Kept until the version of the registers changes: whoever changes one changes it in the same transaction.
+        """
+        return self.keep(("register", register_store.version(connection)), lambda: self._register(connection))
+
+    def _register(self, connection: Connection) -> Register:
         stored = Register(
             units=register_store.units(connection),
             territories=register_store.territories(connection),

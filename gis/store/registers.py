@@ -16,7 +16,7 @@ from gis.units import Territory, Unit
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["REGISTERS", "Merged", "categories", "merge", "rules", "territories", "units"]
+__all__ = ["REGISTERS", "Merged", "categories", "merge", "rules", "territories", "units", "version"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +111,8 @@ def rules(connection: Connection) -> tuple[Rule, ...]:
     rows = _rows(connection, "rule", "id, code, ord, category, area, unit, reason, reason_en")
     versions: list[list[Any]] = [[*row[1:], row[0]] for row in rows]
     return tuple(Rule(*values) for values in versions)
+
+
+def version(connection: Connection) -> int:
+    """A number that changes with every change of a register or a release, in the transaction of the change."""
+    return int(connection.execute(text("SELECT version FROM register_state")).scalar_one())

@@ -1,0 +1,150 @@
+"""Reports as columns ready to store: where they lie, who answers, each on the release of its day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gis.assignment.evidence import Decisions, decide, survey
+from gis.assignment.locator import Located, Locator
+from gis.assignment.responsibility import Register
+from gis.quads import encode
+from gis.reports import ReportBatch
+from gis.services.columns import array_texts, decision_columns, whole_evidence
+from gis.services.platform import Platform
+from gis.store import areas as area_store
+from gis.store import registers as register_store
+from gis.store.engine import Connection
+
+__all__ = ["Basis", "Decided", "basis_of", "placement", "take"]
+
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What decisions follow from beside the areas themselves: it holds until the version of the registers changes.
+
+    Release `ids[i]` is in force from `starts[i - 1]` on; ids[0] is None, for the days before the first release.
+    """
+
+    register: Register
+    starts: NDArray[np.datetime64]
+    ids: tuple[int | None, ...]
+
+    def slots(self, days: NDArray[np.datetime64]) -> NDArray[np.int64]:
+        """Which release each day falls to."""
+        return np.searchsorted(self.starts, days, side="right").astype(np.int64)
+
+
+def basis_of(p: Platform, connection: Connection, version: int | None = None) -> Basis:
+    """What decides now, read anew when the registers or releases changed (their `version`, asked for if not given)."""
+    if version is None:
+        version = register_store.version(connection)
+
+    def read() -> Basis:
+        starts = sorted({row.valid_from for row in area_store.releases(connection) if row.step == "active"})
+        ids = [None, *(area_store.release_on(connection, day) for day in starts)]
+        return Basis(p.register(connection), np.array(starts, dtype="datetime64[D]"), tuple(ids))
+
+    return p.keep(("basis", version), read)
+
+
+class Decided:
+    """Decides batch after batch on one basis, in one transaction; `rest` gives the connection when it is free."""
+
+    def __init__(self, p: Platform, basis: Basis, today: date, rest: Callable[[], Connection]) -> None:
+        self._p, self._basis, self._rest = p, basis, rest
+        self._today = int(basis.slots(np.array([today], dtype="datetime64[D]"))[0])
+        self._locators: dict[int, Locator] = {}
+
+    def columns(self, batch: ReportBatch, on_step: Step) -> Iterator[tuple[dict[str, Any], Decisions]]:
+        """The batch as columns of `case_columns.sql` and `row`, release by release, each with its decisions."""
+        on_step("locate")
+        days = _local_clock(batch.received, self._p.place.timezone)
+        slot = self._basis.slots(days.astype("datetime64[D]"))
+        for i in np.unique(slot).tolist():
+            part = batch if (which := slot == i).all() else take(batch, which)
+            yield self._part(part, days[which], i, on_step)
+
+    def _part(
+        self, part: ReportBatch, moments: NDArray[np.datetime64], slot: int, on_step: Step
+    ) -> tuple[dict[str, Any], Decisions]:
+        on_step("locate")
+        locator, here = self._locator(slot), self._locator(self._today)
+        found = survey(locator, part.working_x, part.working_y, part.accuracy, unit_level=self._p.place.unit_level)
+        now = found.located if locator is here else here.locate_many(part.working_x, part.working_y)
+        on_step("decide")
+        d = decide(
+            locator,
+            self._basis.register,
+            found,
+            accuracy=part.accuracy,
+            category=part.category,
+            day=moments.astype("datetime64[D]"),
+        )
+        columns = _columns(part, moments, d)
+        columns["placement"], columns["status"] = placement(here, now)
+        return columns, d
+
+    def _locator(self, slot: int) -> Locator:
+        if slot not in self._locators:
+            self._locators[slot] = self._p.locator_of(self._rest(), self._basis.ids[slot])
+        return self._locators[slot]
+
+
+def take(batch: ReportBatch, which: NDArray[np.bool_]) -> ReportBatch:
+    """The reports of a batch that `which` is true for."""
+    columns: dict[str, Any] = {f.name: getattr(batch, f.name) for f in fields(batch)}
+    taken: dict[str, Any] = {name: c[which] for name, c in columns.items() if isinstance(c, np.ndarray)}
+    return replace(batch, **taken)
+
+
+def placement(locator: Locator, located: Located) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """Area ids at every level as array texts, and the coarsest level's status."""
+    ids = np.stack([np.append(lv.ids, 0)[a.index] for lv, a in zip(locator.areas.levels, located.levels, strict=True)])
+    return array_texts(ids), located.levels[0].status
+
+
+def _local_clock(moments: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime64]:
+    """The clock of the place, to the minute, for each UTC moment."""
+    import pandas as pd
+
+    local = pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+    return np.asarray(local.to_numpy().astype("datetime64[m]"))
+
+
+def _columns(part: ReportBatch, moments: NDArray[np.datetime64], d: Decisions) -> dict[str, Any]:
+    """One release's decisions as the columns that `case_columns.sql` describes, and `row`."""
+    days = moments.astype("datetime64[D]")
+    closed = ~np.isnat(part.closed)
+    return {
+        "row": part.row,
+        "key": part.key,
+        "digest": part.digest,
+        "received_on": days.astype("datetime64[s]"),
+        "received_at": part.received,
+        "category": part.category,
+        "source": part.source,
+        "description": part.description,
+        "original_x": part.x,
+        "original_y": part.y,
+        "original_crs": part.crs,
+        "accuracy_m": part.accuracy,
+        "accuracy_level": part.level,
+        "part": part.part,
+        "x": part.working_x,
+        "y": part.working_y,
+        "quad": encode(part.working_x, part.working_y),
+        "state": np.where(closed, "closed", d.state),
+        "closed_at": part.closed,
+        "on_day": days.astype("datetime64[s]"),
+        "minute": (moments - days).astype(np.int64),
+        **decision_columns(d),
+        **whole_evidence(len(d.outcome)),
+    }
