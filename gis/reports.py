@@ -13,7 +13,10 @@ __all__ = ["Report", "ReportBatch"]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report as it came in; x, y in `crs`, accuracy the radius in metres that holds 68 % of the error."""
+    """One report as it came in; x, y in `crs`, accuracy the radius in metres that holds the share `level` of the error.
+
+    `part` is the identifier of the part that the reporter picked, '' for none.
+    """
 
     x: float
     y: float
@@ -23,7 +26,8 @@ class Report:
     received_at: datetime
     accuracy: float | None = None
     description: str = ""
-    part: str = ""  #: identifier of the part that the reporter picked
+    level: float = 0.68
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,8 @@ class ReportBatch:
     """Many reports as columns of one length; row i of the batch is row `row[i]` of the file.
 
     x, y: float64 in `crs`; working_x, working_y: float64 metres; received, closed: datetime64[us] UTC, NaT = not
-    closed; accuracy: float64 metres, the radius that holds the share
-    `level` of the error; part: the identifier that the reporter picked, '' = none; the others are object arrays of str.
+    closed; accuracy: float64 metres; level: the share of the error that an accuracy's radius holds, one for all or one
+    for each; part: identifier that the reporter picked, '' = none; the others are object arrays of str.
     """
 
     row: NDArray[np.int64]
@@ -44,13 +48,13 @@ class ReportBatch:
     working_x: NDArray[np.float64]
     working_y: NDArray[np.float64]
     accuracy: NDArray[np.float64]
-    level: NDArray[np.float64]
     received: NDArray[np.datetime64]
     closed: NDArray[np.datetime64]
     category: NDArray[np.object_]
     source: NDArray[np.object_]
     description: NDArray[np.object_]
-    part: NDArray[np.object_]
+    level: float | NDArray[np.float64] = 0.68
+    part: str | NDArray[np.object_] = ""
 
     def __len__(self) -> int:
         return len(self.row)

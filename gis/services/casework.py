@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gis.acts import Act
 from gis.crs import to_working
-from gis.errors import BadOption, Conflict, SystemFault
+from gis.errors import BadOption, Conflict
 from gis.periods import local_day
 from gis.reports import Report, ReportBatch
 from gis.rights import ALL
-from gis.services.deciding import decided_rows, placement_of, taken
+from gis.services.columns import one_row
+from gis.services.deciding import Decided, basis_of, placement
 from gis.services.platform import Platform
+from gis.services.storing import OUTCOMES, LoadOutcome, Storing
+from gis.store import areas as area_store
 from gis.store import cases as store
 from gis.store import registers as register_store
 from gis.store.engine import Connection
 
-__all__ = ["LoadOutcome", "Reported", "is_known", "known_categories", "load", "place_again", "report", "OUTCOMES"]
-
-OUTCOMES = ("located", "outside", "gap", "border_desk")
+__all__ = [
+    "LoadOutcome",
+    "Reported",
+    "is_known",
+    "known_categories",
+    "load",
+    "load_many",
+    "place_again",
+    "report",
+    "OUTCOMES",
+]
 
 Step = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class LoadOutcome:
-    """What became of each row: Σ stored + known = rows given; `differing` of the known said something else before."""
-
-    stored: dict[str, int]
-    known: int
-    differing: int
-
-    @property
-    def new(self) -> int:
-        return sum(self.stored.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,52 +62,63 @@ def is_known(p: Platform, namespace: str, key: str) -> bool:
 
 
 def load(p: Platform, batch: ReportBatch, *, namespace: str, by: str, now: datetime, on_step: Step) -> LoadOutcome:
-    """Decide and store the reports of a batch whose keys are not stored yet; all of them or, on any error, none.
+    """Decide and store the reports of a batch whose keys are not stored yet; all of them or, on any error, none."""
+    return load_many(p, [batch], namespace=namespace, act=Act(by, now), on_step=on_step)
 
-    `on_step` is told the name of each step as it begins: locate, decide, store.
+
+def load_many(
+    p: Platform,
+    batches: Iterable[ReportBatch],
+    *,
+    namespace: str,
+    act: Act,
+    on_step: Step = lambda _: None,
+    accept: Callable[[LoadOutcome], None] = lambda _: None,
+) -> LoadOutcome:
+    """Decide and store batch after batch in one transaction, in memory for a few; what raises leaves nothing stored.
+
+    A batch is read and decided while the database stores the one before it: the step `store` is the waiting for that.
+    `accept` sees the outcome before it is committed and may raise. `on_step` is told the name of each step as it
+    begins: locate, decide, store; `batches` may tell of its own.
     """
     with p.store.begin(ALL) as connection:
         store.lock_keys(connection, namespace)
-        known = store.known_keys(connection, namespace, batch.key.tolist())
-        fresh = np.array([key not in known for key in batch.key], dtype=bool)
-        differing = sum(
-            known[key][0].hex() != digest for key, digest in zip(batch.key[~fresh], batch.digest[~fresh], strict=True)
-        )
-        stored = dict.fromkeys(OUTCOMES, 0)
-        if fresh.any():
-            new = taken(batch, fresh)
-            frame = decided_rows(p, connection, new, today=local_day(now, p.place.timezone), on_step=on_step)
+        area_store.lock_boundaries(connection, alone=False)
+        storing = Storing(connection, namespace, act, srid=p.srid)
+        with storing:
+            today = local_day(act.at, p.place.timezone)
+            decided = Decided(p, basis_of(p, connection), today, storing.rest)
+            for batch in batches:
+                columns = [part for part, _ in decided.columns(batch, on_step)]
+                on_step("store")
+                storing.put(columns)
             on_step("store")
-            store.add_cases(connection, frame, namespace=namespace, by=by, at=now)
-            for outcome, n in zip(*np.unique(frame["outcome"].astype(str), return_counts=True), strict=True):
-                stored[str(outcome)] = int(n)
-        if sum(stored.values()) + int((~fresh).sum()) != len(batch):
-            raise SystemFault(
-                f"{len(batch)} reports went in and {sum(stored.values())} came out; nothing was stored. "
-                "This is a fault of Gridward: report it with the file."
-            )
-        return LoadOutcome(stored=stored, known=int((~fresh).sum()), differing=differing)
+            outcome = storing.end()
+        accept(outcome)
+        return outcome
 
 
 def report(p: Platform, said: Report, *, client: tuple[str, str] | None, now: datetime) -> Reported:
     """Decide and store one report. `client` is (device or account, its id for the report): the same id with the same
     words is the same case, with other words a Conflict."""
-    namespace, key = client or ("", "")
-    batch = _batch_of(p, said)
+    key = client or ("", "")
+    batch = _batch_of(p, said, key[1])
+    day = local_day(said.received_at, p.place.timezone)
     with p.store.begin(ALL) as connection:
-        if client:
-            store.lock_keys(connection, namespace)
-            known = store.known_keys(connection, namespace, [key]).get(key)
-            if known:
-                if known[0].hex() != batch.digest[0]:
-                    raise Conflict(
-                        f"client_id {key!r} was used for another report; send a new client_id with a new report."
-                    )
-                return Reported(case_no(p, known[1], known[2]), False)
-        frame = decided_rows(p, connection, batch, today=local_day(now, p.place.timezone), on_step=lambda _: None)
-        frame["key"] = key
-        ids = store.add_cases(connection, frame, namespace=namespace if client else None, by="gridward", at=now)
-        return Reported(case_no(p, frame["received_on"].iloc[0], ids[key]), True)
+        before = store.before_report(connection, key, day)
+        if before.digest is not None:
+            if bytes(before.digest).hex() != batch.digest[0]:
+                raise Conflict(
+                    f"client_id {key[1]!r} was used for another report; send a new client_id with a new report."
+                )
+            return Reported(case_no(p, before.received_on, before.case_id), False)
+        basis = basis_of(p, connection, before.version)
+        decided = Decided(p, basis, local_day(now, p.place.timezone), lambda: connection)
+        [(columns, _)] = decided.columns(batch, lambda _: None)
+        number = store.add_case(
+            connection, one_row(columns), key[0] if client else None, Act("gridward", now), srid=p.srid
+        )
+        return Reported(case_no(p, day, number), True)
 
 
 def case_no(p: Platform, day: date, number: int) -> str:
@@ -133,12 +143,12 @@ def place_again(p: Platform, connection: Connection, today: date) -> int:
         return 0
     locator = p.locator(connection, today)
     x, y = (np.array([getattr(row, axis) for row in rows], dtype=float) for axis in ("x", "y"))
-    placement, status = placement_of(locator, locator.locate_many(x, y))
+    placed, status = placement(locator, locator.locate_many(x, y))
     frame = pd.DataFrame(
         {
             "received_on": [row.received_on for row in rows],
             "id": [row.id for row in rows],
-            "placement": placement,
+            "placement": placed,
             "status": status,
         }
     )
@@ -146,7 +156,7 @@ def place_again(p: Platform, connection: Connection, today: date) -> int:
     return len(rows)
 
 
-def _batch_of(p: Platform, said: Report) -> ReportBatch:
+def _batch_of(p: Platform, said: Report, key: str) -> ReportBatch:
     x, y = np.array([said.x]), np.array([said.y])
     east, north = to_working(x, y, crs=said.crs, working=p.place.crs)
     if not (np.isfinite(east[0]) and np.isfinite(north[0])):
@@ -154,7 +164,8 @@ def _batch_of(p: Platform, said: Report) -> ReportBatch:
             f"x, y = {said.x}, {said.y} cannot be a position in {said.crs}; check the order (x is east) and crs."
         )
     accuracy = said.accuracy if said.accuracy is not None else p.place.default_accuracy[said.source]
-    words = [said.x, said.y, said.crs, said.category, said.source, said.accuracy, said.part, said.description]
+    words = [said.x, said.y, said.crs, said.category, said.source, said.accuracy, said.description]
+    words += [said.level, said.part] if (said.level, said.part) != (0.68, "") else []
     digest = hashlib.sha256("\x1f".join(map(str, words)).encode()).hexdigest()
     moment = np.datetime64(said.received_at.astimezone(UTC).replace(tzinfo=None), "us")
 
@@ -163,7 +174,7 @@ def _batch_of(p: Platform, said: Report) -> ReportBatch:
 
     return ReportBatch(
         row=np.array([1]),
-        key=one(""),
+        key=one(key),
         digest=one(digest),
         x=x,
         y=y,
@@ -171,11 +182,11 @@ def _batch_of(p: Platform, said: Report) -> ReportBatch:
         working_x=east,
         working_y=north,
         accuracy=np.array([accuracy], dtype=float),
-        level=np.array([p.place.accuracy_level]),
-        part=one(said.part),
         received=np.array([moment]),
         closed=np.array([np.datetime64("NaT", "us")]),
         category=one(said.category),
         source=one(said.source),
         description=one(said.description),
+        level=said.level,
+        part=said.part,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gis.assignment.evidence import ENGINE, Decisions
 
-__all__ = ["array_text", "array_texts", "decision_columns", "or_null", "when", "word_arrays"]
+__all__ = ["array_text", "array_texts", "decision_columns", "one_row", "or_null", "word_arrays"]
 
 _PARTS: Final = 8  #: a report by telephone may mean any of dozens of parts; the likeliest are kept
 
@@ -80,11 +80,24 @@ def or_null(values: NDArray[Any]) -> Objects:
     return out
 
 
-def when(moments: NDArray[np.datetime64]) -> Objects:
-    """UTC moments as texts, None for NaT."""
-    out = np.datetime_as_string(moments, unit="us").astype(object)
-    out[np.isnat(moments)] = None
-    return out
+def one_row(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The first row of columns as plain values that JSON can say; missing ones are None.
+
+    >>> one_row({"at": np.array(["2026-10-20T08:15"], dtype="datetime64[us]"), "n": np.array([np.nan]), "who": "x"})
+    {'at': '2026-10-20T08:15:00.000000', 'n': None, 'who': 'x'}
+    """
+    return {name: _plain(column) for name, column in columns.items()}
+
+
+def _plain(column: Any) -> Any:
+    import pandas as pd
+
+    value = column if isinstance(column, str | float) else column[0]
+    if pd.isna(value):
+        return None
+    if isinstance(value, np.datetime64):
+        return str(value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def decision_columns(d: Decisions) -> dict[str, Any]:
@@ -103,9 +116,9 @@ def decision_columns(d: Decisions) -> dict[str, Any]:
         "source": m.source,
         "minute": m.minute,
         "part_picked": m.part,
-        "on_day": np.datetime_as_string(m.day, unit="D").astype(object),
-        "release_id": pd.array([d.release_id] * n, dtype="Int64"),
-        "known_ids": [array_text(d.known_ids)] * n,
+        "on_day": m.day.astype("datetime64[s]"),
+        "release_id": pd.arrays.IntegerArray(np.full(n, d.release_id or 0), np.full(n, d.release_id is None)),
+        "known_ids": array_text(d.known_ids),
         "threshold": np.full(n, d.thresholds.confidence),
         "part_certain": np.full(n, d.thresholds.part),
         "area_ids": array_texts(d.area_id),
@@ -117,8 +130,8 @@ def decision_columns(d: Decisions) -> dict[str, Any]:
         "unit": or_null(ruled.unit),
         "territory_unit": or_null(ruled.territory),
         "forward_to": or_null(ruled.forward_to),
-        "rule_id": pd.array(or_null(d.rule_id).tolist(), dtype="Int64"),
-        "precedent_id": pd.array(or_null(d.precedent_id).tolist(), dtype="Int64"),
+        "rule_id": pd.arrays.IntegerArray(d.rule_id, d.rule_id == 0),
+        "precedent_id": pd.arrays.IntegerArray(d.precedent_id, d.precedent_id == 0),
         "settled_by": np.where(d.outcome == "border_desk", "", ruled.settled_by).astype(object),
         "assisting": _tuples(ruled.assisting),
         "runner_up_area": or_null(d.runner_up_area),
@@ -140,7 +153,7 @@ def _sparse_columns(d: Decisions) -> dict[str, Any]:
         "places": _tuples(d.found.grounds.places),
         "part_ids": _grouped(part.point, d.part_ids[part.candidate], n, most=_PARTS),
         "part_shares": _grouped(part.point, part.share.round(6), n, most=_PARTS),
-        "part_id": pd.array(or_null(meant).tolist(), dtype="Int64"),
+        "part_id": pd.arrays.IntegerArray(meant, meant == 0),
         "candidate_areas": _grouped(also.point, also.area, n),
         "candidate_shares": _grouped(also.point, also.share.round(6), n),
         "candidate_units": _grouped(also.point, also.unit, n),

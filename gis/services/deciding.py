@@ -1,11 +1,11 @@
-"""A batch of reports decided: each on the release in force on the day it was received, placed on today's map."""
+"""Reports as columns ready to store: where they lie, who answers, each on the release of its day."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,89 +13,101 @@ from numpy.typing import NDArray
 from gis.assignment.evidence import Decisions, decide
 from gis.assignment.locator import Located, Locator
 from gis.assignment.matters import Matters
+from gis.assignment.responsibility import Register
+from gis.assignment.world import World
 from gis.quads import encode
 from gis.reports import ReportBatch
-from gis.services.columns import array_texts, decision_columns, when
+from gis.services.columns import array_texts, decision_columns
 from gis.services.platform import Platform
-from gis.services.worlds import world_of
+from gis.services.worlds import bare_world, parts_for
 from gis.store import areas as area_store
+from gis.store import parts as part_store
+from gis.store import registers as register_store
 from gis.store.engine import Connection
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["decided_rows", "placement_of", "taken"]
+__all__ = ["Basis", "Decided", "basis_of", "placement", "take"]
 
 Step = Callable[[str], None]
 
 
-def decided_rows(
-    p: Platform, connection: Connection, batch: ReportBatch, *, today: date, on_step: Step
-) -> pd.DataFrame:
-    """The batch as rows ready to store, in the columns of `staged_cases.sql`."""
-    import pandas as pd
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What decisions follow from beside the areas themselves: it holds until the version of the registers changes.
 
-    on_step("locate")
-    area_store.lock_boundaries(connection, alone=False)
-    register = p.register(connection)
-    days, minutes = local_times(batch.received, p.place.timezone)
-    here = p.locator(connection, today)
-    frames: list[pd.DataFrame] = []
-    for which, release_id in by_release(connection, days):
-        part = taken(batch, which)
-        matters = _matters(part, days[which], minutes[which])
+    Release `ids[i]` is in force from `starts[i - 1]` on; ids[0] is None, for the days before the first release.
+    """
+
+    register: Register
+    newest_part: int
+    starts: NDArray[np.datetime64]
+    ids: tuple[int | None, ...]
+
+    def slots(self, days: NDArray[np.datetime64]) -> NDArray[np.int64]:
+        """Which release each day falls to."""
+        return np.searchsorted(self.starts, days, side="right").astype(np.int64)
+
+
+def basis_of(p: Platform, connection: Connection, version: int | None = None) -> Basis:
+    """What decides now, read anew when the registers or releases changed (their `version`, asked for if not given)."""
+    if version is None:
+        version = register_store.version(connection)
+
+    def read() -> Basis:
+        starts = sorted({row.valid_from for row in area_store.releases(connection) if row.step == "active"})
+        ids = [None, *(area_store.release_on(connection, day) for day in starts)]
+        newest = part_store.version(connection)
+        return Basis(p.register(connection), newest, np.array(starts, dtype="datetime64[D]"), tuple(ids))
+
+    return p.keep(("basis", version), read)
+
+
+class Decided:
+    """Decides batch after batch on one basis, in one transaction; `rest` gives the connection when it is free."""
+
+    def __init__(self, p: Platform, basis: Basis, today: date, rest: Callable[[], Connection]) -> None:
+        self._p, self._basis, self._rest = p, basis, rest
+        self._today = int(basis.slots(np.array([today], dtype="datetime64[D]"))[0])
+        self._worlds: dict[int, World] = {}
+
+    def columns(self, batch: ReportBatch, on_step: Step) -> Iterator[tuple[dict[str, Any], Decisions]]:
+        """The batch as columns of `case_columns.sql` and `row`, release by release, each with its decisions."""
         on_step("locate")
-        world = world_of(p, connection, release_id, matters, register=register)
+        days = _local_clock(batch.received, self._p.place.timezone)
+        slot = self._basis.slots(days.astype("datetime64[D]"))
+        for i in np.unique(slot).tolist():
+            part = batch if (which := slot == i).all() else take(batch, which)
+            yield self._part(part, days[which], i, on_step)
+
+    def _part(
+        self, part: ReportBatch, moments: NDArray[np.datetime64], slot: int, on_step: Step
+    ) -> tuple[dict[str, Any], Decisions]:
+        on_step("locate")
+        world, here = self._world(slot), self._world(self._today).locator
+        matters = _matters(part, moments)
+        world = replace(world, parts=parts_for(self._p, self._rest, world, matters))
         on_step("decide")
-        decisions = decide(world, matters)
-        rows = _frame(part, days[which], decisions)
-        located = decisions.located if world.locator is here else here.locate_many(matters.x, matters.y)
-        rows["placement"], rows["status"] = placement_of(here, located)
-        frames.append(rows)
-    return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+        d = decide(world, matters)
+        columns = _columns(part, moments, d)
+        now = d.located if world.locator is here else here.locate_many(matters.x, matters.y)
+        columns["placement"], columns["status"] = placement(here, now)
+        return columns, d
+
+    def _world(self, slot: int) -> World:
+        if slot not in self._worlds:
+            basis = self._basis
+            self._worlds[slot] = bare_world(self._p, self._rest(), basis.ids[slot], basis.register, basis.newest_part)
+        return self._worlds[slot]
 
 
-def local_times(moments: NDArray[np.datetime64], zone: str) -> tuple[NDArray[np.datetime64], NDArray[np.int64]]:
-    """The day of the place and the minute of that day for each UTC moment."""
-    import pandas as pd
-
-    local = pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(zone).tz_localize(None).to_numpy()
-    days = local.astype("datetime64[D]")
-    return days, (local - days).astype("timedelta64[m]").astype(np.int64)
-
-
-def by_release(connection: Connection, days: NDArray[np.datetime64]) -> list[tuple[NDArray[np.bool_], int | None]]:
-    """Which reports fall to which release; days before the first one have none."""
-    starts = sorted({row.valid_from for row in area_store.releases(connection) if row.step == "active"})
-    slot = np.searchsorted(np.array(starts, dtype="datetime64[D]"), days, side="right")
-    return [
-        (slot == i, area_store.release_on(connection, starts[i - 1]) if i else None) for i in np.unique(slot).tolist()
-    ]
-
-
-def taken(batch: ReportBatch, which: NDArray[np.bool_]) -> ReportBatch:
-    """The reports `which` of a batch."""
+def take(batch: ReportBatch, which: NDArray[np.bool_]) -> ReportBatch:
+    """The reports of a batch that `which` is true for."""
     columns: dict[str, Any] = {f.name: getattr(batch, f.name) for f in fields(batch)}
-    kept: dict[str, Any] = {name: c[which] for name, c in columns.items() if isinstance(c, np.ndarray)}
-    return replace(batch, **kept)
+    taken: dict[str, Any] = {name: c[which] for name, c in columns.items() if isinstance(c, np.ndarray)}
+    return replace(batch, **taken)
 
 
-def _matters(batch: ReportBatch, days: NDArray[np.datetime64], minutes: NDArray[np.int64]) -> Matters:
-    return Matters(
-        x=batch.working_x,
-        y=batch.working_y,
-        accuracy=batch.accuracy,
-        level=batch.level,
-        category=batch.category,
-        source=batch.source,
-        day=days,
-        minute=minutes,
-        part=batch.part,
-    )
-
-
-def placement_of(locator: Locator, located: Located) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
-    """The ids of the areas of each point as array texts, and the status at the coarsest level."""
+def placement(locator: Locator, located: Located) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """Area ids at every level as array texts, and the coarsest level's status."""
     ids = np.stack(
         [
             np.append(lv.ids, 0)[np.where(a.index >= 0, a.index, len(lv.ids))]
@@ -105,24 +117,44 @@ def placement_of(locator: Locator, located: Located) -> tuple[NDArray[np.object_
     return array_texts(ids), located.levels[0].status
 
 
-def _frame(part: ReportBatch, days: NDArray[np.datetime64], d: Decisions) -> pd.DataFrame:
-    """One release's decisions as the rows that `staged_cases.sql` describes."""
+def _local_clock(moments: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime64]:
+    """The clock of the place, to the minute, for each UTC moment."""
     import pandas as pd
 
-    closed = ~np.isnat(part.closed)
-    return pd.DataFrame(
-        {
-            "key": part.key,
-            "digest": part.digest,
-            "received_on": days.astype(object),
-            "received_at": when(part.received),
-            "description": part.description,
-            "original_x": part.x,
-            "original_y": part.y,
-            "original_crs": part.crs,
-            "quad": encode(part.working_x, part.working_y),
-            "state": np.where(closed, "closed", d.state),
-            "closed_at": when(part.closed),
-            **decision_columns(d),
-        }
+    local = pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+    return np.asarray(local.to_numpy().astype("datetime64[m]"))
+
+
+def _matters(part: ReportBatch, moments: NDArray[np.datetime64]) -> Matters:
+    days = moments.astype("datetime64[D]")
+    return Matters(
+        x=part.working_x,
+        y=part.working_y,
+        accuracy=part.accuracy,
+        level=np.broadcast_to(np.asarray(part.level, dtype=float), len(part)),
+        category=part.category,
+        source=part.source,
+        day=days,
+        minute=(moments - days).astype(np.int64),
+        part=np.broadcast_to(np.asarray(part.part, dtype=object), len(part)),
     )
+
+
+def _columns(part: ReportBatch, moments: NDArray[np.datetime64], d: Decisions) -> dict[str, Any]:
+    """One release's decisions as the columns that `case_columns.sql` describes, and `row`."""
+    closed = ~np.isnat(part.closed)
+    return {
+        "row": part.row,
+        "key": part.key,
+        "digest": part.digest,
+        "received_on": moments.astype("datetime64[D]").astype("datetime64[s]"),
+        "received_at": part.received,
+        "description": part.description,
+        "original_x": part.x,
+        "original_y": part.y,
+        "original_crs": part.crs,
+        "quad": encode(part.working_x, part.working_y),
+        "state": np.where(closed, "closed", d.state),
+        "closed_at": part.closed,
+        **decision_columns(d),
+    }

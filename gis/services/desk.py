@@ -19,7 +19,7 @@ from gis.rights import ALL
 from gis.rulings import RETURN_REASONS, Balance, Desk, DeskCase, PairOfUnits, PastRuling, Preview
 from gis.services.casework import case_id, case_no
 from gis.services.columns import decision_columns
-from gis.services.deciding import placement_of
+from gis.services.deciding import placement
 from gis.services.platform import Platform
 from gis.services.worlds import decide_in
 from gis.store import areas as area_store
@@ -194,9 +194,9 @@ def _moved(p: Platform, connection: Connection, row: Any, decided: Any, act: Act
     frame["reason"] = act.reason
     records.redecide(connection, frame, act)
     here = p.locator(connection, local_day(act.at, p.place.timezone))
-    placement, status = placement_of(here, here.locate_many(m.x, m.y))
+    placed, status = placement(here, here.locate_many(m.x, m.y))
     spot = {"x": float(m.x[0]), "y": float(m.y[0]), "quad": int(encode(m.x, m.y)[0])}
-    store.move_pin(connection, row, {**spot, "placement": placement[0], "status": str(status[0])})
+    store.move_pin(connection, row, {**spot, "placement": placed[0], "status": str(status[0])})
     store.add_ruling(
         connection,
         row,

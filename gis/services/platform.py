@@ -45,6 +45,11 @@ class Platform:
     def place(self) -> Place:
         return self.settings.place
 
+    @property
+    def srid(self) -> int:
+        """The number of the working CRS."""
+        return int(self.place.crs.removeprefix("EPSG:"))
+
     def ping(self) -> None:
         """Raise DatabaseDown unless the database answers; SettingsFault when it holds another place."""
         with self.store.begin(ALL) as connection:
@@ -123,8 +128,15 @@ class Platform:
 
     def register(self, connection: Connection, *, known: Sequence[int] = ()) -> Register:
         """Units, territories, rules and precedents with all their versions, areas that ended replaced by their
-        successors; with `known`, ids of the newest rows, as the registers were then."""
-        marks = tuple(known) or register_store.marks(connection)
+        successors; with `known`, ids of the newest rows, as the registers were then.
+
+        Kept until the version of the registers changes: whoever changes one changes it in the same transaction.
+        """
+        key = ("register", register_store.version(connection), tuple(known))
+        return self.keep(key, lambda: self._register(connection, tuple(known)))
+
+    def _register(self, connection: Connection, known: tuple[int, ...]) -> Register:
+        marks = known or register_store.marks(connection)
         unit, territory, rule, category, precedent = marks
         categories = register_store.categories(connection, upto=category)
         schemes: dict[str, frozenset[str]] = {}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +22,7 @@ from gis.store import areas as area_store
 from gis.store import parts as part_store
 from gis.store.engine import Connection
 
-__all__ = ["Known", "decide_in", "features_of", "places_of", "world_of"]
+__all__ = ["Known", "bare_world", "decide_in", "features_of", "parts_for", "places_of", "world_of"]
 
 _FEW: Final = 64  #: so many matters have only the parts around them read
 _FARTHEST: Final = 8.0  #: times the accuracy radius: no part beyond it is meant
@@ -55,19 +55,29 @@ def world_of(
     known: Known | None = None,
 ) -> World:
     """The world in which these matters are decided."""
+    newest = known.ids[-1] if known and known.ids else part_store.version(connection)
+    world = bare_world(p, connection, release_id, register, newest)
+    if known:
+        world = replace(world, thresholds=known.thresholds)
+    return replace(world, parts=parts_for(p, lambda: connection, world, matters))
+
+
+def bare_world(
+    p: Platform, connection: Connection, release_id: int | None, register: Register, newest_part: int
+) -> World:
+    """A world without parts; `newest_part` is the id of the newest version of one that counts."""
     locator = p.locator_of(connection, release_id)
     depth = p.place.level_names.index(p.place.unit_level)
-    newest = known.ids[-1] if known and known.ids else part_store.version(connection)
     return World(
         locator=locator,
         places=places_of(p, connection, release_id),
-        parts=_parts(p, connection, register, matters, newest),
+        parts=p.keep("no parts", lambda: _index([])),
         register=register,
         depth=depth,
         share_depth=depth_of_rules(locator, register, depth),
         line_accuracy=p.keep(("lines", release_id), lambda: area_store.line_accuracy(connection, release_id)),
-        thresholds=known.thresholds if known else Thresholds(p.place.desk_threshold, p.place.part_certain),
-        newest_part=newest,
+        thresholds=Thresholds(p.place.desk_threshold, p.place.part_certain),
+        newest_part=newest_part,
     )
 
 
@@ -81,16 +91,20 @@ def places_of(p: Platform, connection: Connection, release_id: int | None) -> Pl
     return p.keep(("places", release_id), lambda: Places(features_of(p, connection, release_id)))
 
 
-def _parts(p: Platform, connection: Connection, register: Register, matters: Matters, newest: int) -> PartsIndex:
-    """The parts that may be meant: none where no category is about parts, those around where the matters are few."""
-    about = np.array([bool(types) for types in register.part_types_of(matters)], dtype=bool)
+def parts_for(p: Platform, rest: Callable[[], Connection], world: World, matters: Matters) -> PartsIndex:
+    """The parts that may be meant: none where no category is about parts, those around where the matters are few.
+
+    `rest` gives the connection, and is called only when parts have to be read.
+    """
+    about = np.array([bool(types) for types in world.register.part_types_of(matters)], dtype=bool)
     if not about.any():
-        return p.keep("no parts", lambda: _index([]))
+        return world.parts
+    newest = world.newest_part
     if about.sum() <= _FEW:
         few = matters.taken(about)
         picked = few.part[few.part != ""].tolist()
-        return _index(part_store.matching(connection, newest, boxes=_boxes(few), picked=picked))
-    return p.keep(("parts", newest), lambda: _index(part_store.matching(connection, newest)))
+        return _index(part_store.matching(rest(), newest, boxes=_boxes(few), picked=picked))
+    return p.keep(("parts", newest), lambda: _index(part_store.matching(rest(), newest)))
 
 
 def _boxes(matters: Matters) -> list[tuple[int, int]]:

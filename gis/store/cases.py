@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, or_, select, text, true, tuple_
 from sqlalchemy import column as sql_column
 
+from gis.acts import Act
 from gis.cases import CaseFilter
 from gis.quads import ranges
 from gis.store.engine import copy_frame, sql_file
@@ -21,9 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Asked",
-    "add_cases",
+    "add_case",
+    "add_staged",
     "area_codes",
     "area_names",
+    "before_report",
+    "case_ids",
     "case_row",
     "case_rows",
     "conditions",
@@ -35,13 +40,16 @@ __all__ = [
     "evidence_rows",
     "days_with_cases",
     "known_keys",
+    "known_staged",
     "lock_keys",
     "matters_since",
     "misplaced",
     "names_of_codes",
     "feature_names",
+    "open_months",
     "positions",
     "replace_placements",
+    "stage_cases",
     "totals",
     "used",
 ]
@@ -72,25 +80,71 @@ def known_keys(connection: Connection, namespace: str, keys: Sequence[str]) -> d
     return {row.key: (bytes(row.digest), row.received_on, row.case_id) for row in rows}
 
 
-def add_cases(
-    connection: Connection, frame: pd.DataFrame, *, namespace: str | None, by: str, at: datetime
-) -> dict[str, int]:
-    """Store decided reports with evidence, events and keys (no keys without a namespace); returns key -> case id.
+def stage_cases(connection: Connection, frame: pd.DataFrame) -> None:
+    """Lay decided reports out for the statements that follow; the columns are those of `case_columns.sql`.
 
-    `frame` has the columns of `staged_cases.sql`; digest is hex, array columns are PostgreSQL array texts.
+    digest is hex, array columns are PostgreSQL array texts, moments are UTC.
     """
-    connection.execute(text(sql_file("staged_cases.sql")))
+    columns = sql_file("case_columns.sql")
+    connection.execute(text(sql_file("staged_cases.sql").replace("{columns}", columns)))
     copy_frame(connection, "staged_case", frame)
-    connection.execute(
-        text("SELECT open_month(m) FROM (SELECT DISTINCT date_trunc('month', received_on)::date FROM staged_case) d(m)")
+
+
+def known_staged(connection: Connection, namespace: str) -> list[Any]:
+    """Of the staged reports those whose keys are stored already, as rows (key, case_id, same); they leave the stage."""
+    known = list(connection.execute(text(sql_file("known_cases.sql")), {"namespace": namespace}))
+    if known:
+        connection.execute(
+            text("DELETE FROM staged_case WHERE key = ANY(CAST(:keys AS text[]))"), {"keys": [row.key for row in known]}
+        )
+    return known
+
+
+def open_months(connection: Connection, months: Sequence[date]) -> None:
+    """Make the partitions of these months where they are missing."""
+    connection.execute(text("SELECT open_month(m) FROM unnest(CAST(:months AS date[])) m"), {"months": list(months)})
+
+
+def add_staged(connection: Connection, namespace: str, act: Act, *, srid: int) -> tuple[int, int]:
+    """Store the staged reports with evidence, events and keys; returns the first and the last new case id."""
+    # The rows are held once while four tables take them; 50,000 of them are some 60 MB.
+    connection.execute(text("SET LOCAL work_mem = '128MB'"))
+    statement = sql_file("add_cases.sql").replace("{staged}", "staged_case s")
+    values = {"namespace": namespace, "by": act.by, "at": act.at, "srid": srid}
+    row = connection.execute(text(statement), values).one()
+    return row.first, row.last
+
+
+def case_ids(connection: Connection, namespace: str, first: int, last: int) -> list[int]:
+    """The ids from `first` to `last` that are cases of a namespace, in order."""
+    query = (
+        "SELECT case_id FROM case_key "
+        "WHERE case_id BETWEEN :first AND :last AND namespace = :namespace ORDER BY case_id"
     )
-    srid = connection.execute(text("SELECT Find_SRID('gridward', 'part', 'geom')")).scalar_one()
-    values = {"namespace": namespace, "by": by, "at": at, "srid": srid}
-    for name in ("add_case_events.sql", "add_cases.sql", "add_decisions.sql"):
-        connection.execute(text(sql_file(name)), values)
-    if namespace is not None:
-        connection.execute(text(sql_file("add_case_keys.sql")), values)
-    return {row.key: row.id for row in connection.execute(text("SELECT key, id FROM staged_case"))}
+    values = {"namespace": namespace, "first": first, "last": last}
+    return list(connection.execute(text(query), values).scalars())
+
+
+def before_report(connection: Connection, client: tuple[str, str], day: date) -> Any:
+    """Take the locks that storing one report of a client (namespace, key; '' none) needs, and open its month.
+
+    Returns a row: version of the registers; digest, received_on and case_id of the key, where it is stored already.
+    """
+    values = {"namespace": client[0], "key": client[1], "day": day}
+    return connection.execute(text(sql_file("before_report.sql")), values).one()
+
+
+def add_case(connection: Connection, columns: Mapping[str, Any], namespace: str | None, act: Act, *, srid: int) -> int:
+    """Store one decided report in one statement, `columns` as for `stage_cases`; returns the case id."""
+    values = {"row": json.dumps(columns), "namespace": namespace, "by": act.by, "at": act.at, "srid": srid}
+    return int(connection.execute(_ADD_ONE, values).scalar_one())
+
+
+_ADD_ONE = text(
+    sql_file("add_cases.sql").replace(
+        "{staged}", f"jsonb_to_record(CAST(:row AS jsonb)) AS s ({sql_file('case_columns.sql')})"
+    )
+)
 
 
 def conditions(asked: Asked) -> list[ColumnElement[bool]]:

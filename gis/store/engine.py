@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from importlib.resources import files
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
@@ -64,11 +65,14 @@ class Store:
 
 def take_role(connection: Connection, rights: Rights) -> None:
     """Take the class role for the rest of the transaction; the login role itself may do nothing."""
-    # The role's name is one of three constants; a role cannot be a bound value.
-    connection.execute(text(f"SET LOCAL ROLE {rights.role}"))
-    connection.execute(text("SELECT set_config('gridward.unit', :unit, true)"), {"unit": rights.unit})
+    # Setting the parameter `role` is SET LOCAL ROLE, so that both go to the server at once.
+    connection.execute(
+        text("SELECT set_config('role', :role, true), set_config('gridward.unit', :unit, true)"),
+        {"role": rights.role, "unit": rights.unit},
+    )
 
 
+@cache
 def sql_file(name: str) -> str:
     """The text of a statement kept in gis/store/sql."""
     return files("gis.store.sql").joinpath(name).read_text(encoding="utf-8")

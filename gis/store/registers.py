@@ -16,7 +16,7 @@ from gis.units import Territory, Unit
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["REGISTERS", "Merged", "categories", "marks", "merge", "rules", "territories", "units"]
+__all__ = ["REGISTERS", "Merged", "categories", "marks", "merge", "rules", "territories", "units", "version"]
 
 
 _MARKED: Final = ("unit", "territory", "rule", "category", "precedent")
@@ -153,3 +153,8 @@ def rules(connection: Connection, *, upto: int | None = None) -> tuple[Rule, ...
     rows = _rows(connection, "rule", columns, upto)
     versions: list[list[Any]] = [[*row[2:9], *row[-2:], row[0], *row[9:-2], tuple(row[1])] for row in rows]
     return tuple(Rule(*values) for values in versions)
+
+
+def version(connection: Connection) -> int:
+    """A number that changes with every change of a register or a release, in the transaction of the change."""
+    return int(connection.execute(text("SELECT version FROM register_state")).scalar_one())

@@ -1,8 +1,52 @@
-INSERT INTO cases (id, received_on, received_at, category, source, description, original_x, original_y, original_crs,
-                   accuracy_m, accuracy_level, part, geom, quad, state, unit, placement, status, closed_at, head)
-SELECT s.id, s.received_on, s.received_at, s.category, s.source, s.description, s.original_x, s.original_y,
-       s.original_crs, s.accuracy_m, s.accuracy_level, s.part_picked, ST_SetSRID(ST_MakePoint(s.x, s.y), :srid), s.quad, s.state, s.unit, s.placement,
-       s.status, s.closed_at, e.hash
-FROM staged_case s
-JOIN case_event e ON e.received_on = s.received_on AND e.case_id = s.id
-                 AND e.seq = CASE WHEN s.closed_at IS NULL THEN 2 ELSE 3 END
+-- Decided reports become cases, decisions, events and keys in one pass. Each has two or three events: it came in, it was
+-- decided, and it may have been closed before we saw it. OFFSET 0 keeps a hash from being worked out once for each use.
+WITH numbered AS (
+    SELECT nextval('gridward.case_id') AS id, s.* FROM {staged} OFFSET 0
+), begun AS (
+    SELECT n.*, CASE WHEN outcome <> 'located' THEN outcome WHEN scope THEN 'dispatched' ELSE 'forwarded' END AS kind,
+           coalesce(unit, forward_to, '') AS target,
+           event_hash('\x'::bytea, id, 1, received_at, 'reported', source, '') AS h1
+    FROM numbered n OFFSET 0
+), decided AS (
+    SELECT b.*, event_hash(h1, id, 2, CAST(:at AS timestamptz), kind, CAST(:by AS text), target) AS h2
+    FROM begun b OFFSET 0
+), given AS MATERIALIZED (
+    SELECT d.*, CASE WHEN closed_at IS NOT NULL
+                     THEN event_hash(h2, id, 3, closed_at, 'closed', CAST(:by AS text), '') END AS h3
+    FROM decided d
+), events AS (
+    INSERT INTO case_event (case_id, received_on, seq, at, kind, by, note, hash)
+    SELECT id, received_on, e.* FROM given g CROSS JOIN LATERAL (
+        VALUES (1, received_at, 'reported', source, '', h1), (2, CAST(:at AS timestamptz), kind, :by, target, h2),
+               (3, closed_at, 'closed', :by, '', h3)
+    ) e (seq, at, kind, by, note, hash)
+    WHERE e.hash IS NOT NULL
+), decisions AS (
+    INSERT INTO decision (
+        case_id, received_on, seq, decided_at, decided_by,
+        x, y, category, accuracy_m, accuracy_level, sigma_m, source, minute, part_picked, on_day, release_id,
+        known_ids, threshold, part_certain, area_ids, statuses, on_borders, border_distance_m, places, part_ids,
+        part_shares, part_id, candidate_areas, candidate_shares, candidate_units, confidence, unit, territory_unit,
+        forward_to, rule_id, precedent_id, settled_by, assisting, runner_up_area, runner_up_unit, scope, outcome,
+        desk_reason, engine)
+    SELECT id, received_on, 1, CAST(:at AS timestamptz), :by,
+        x, y, category, accuracy_m, accuracy_level, sigma_m, source, minute, part_picked, on_day, release_id,
+        known_ids, threshold, part_certain, area_ids, statuses, on_borders, border_distance_m, places, part_ids,
+        part_shares, part_id, candidate_areas, candidate_shares, candidate_units, confidence, unit, territory_unit,
+        forward_to, rule_id, precedent_id, settled_by, assisting, runner_up_area, runner_up_unit, scope, outcome,
+        desk_reason, engine
+    FROM given
+), keys AS (
+    INSERT INTO case_key (namespace, key, digest, received_on, case_id)
+    SELECT CAST(:namespace AS text), key, decode(digest, 'hex'), received_on, id FROM given
+    WHERE CAST(:namespace AS text) IS NOT NULL
+), added AS (
+    INSERT INTO cases (
+        id, received_on, received_at, category, source, description, original_x, original_y, original_crs, accuracy_m,
+        accuracy_level, part, geom, quad, state, unit, placement, status, closed_at, head)
+    SELECT id, received_on, received_at, category, source, description, original_x, original_y, original_crs, accuracy_m,
+        accuracy_level, part_picked, ST_SetSRID(ST_MakePoint(x, y), :srid), quad, state, unit, placement, status, closed_at,
+        coalesce(h3, h2)
+    FROM given
+)
+SELECT min(id) AS first, max(id) AS last FROM given
