@@ -172,6 +172,13 @@ def test_a_rule_that_decides_on_some_day_is_not_unreachable() -> None:
     ]
 
 
+def test_a_rule_for_the_parts_owner_covers_only_owners_that_exist() -> None:
+    owners = rule("A", "@owner")
+    assert kinds(owners, rule("B", order=2, owner="D1")) == [("unreachable", ("B", "A"))]
+    # D2 ends, and its parts come to B
+    assert kinds(owners, rule("B", order=2, owner="D2")) == [("shadowed", ("B", "A"))]
+
+
 def test_where_a_rule_gives_way_is_told() -> None:
     (found,) = linted(rule("A", "D2", category="0101", valid_to=END), rule("B", order=2, category="01", area="A1"))
     assert (found.kind, found.rules, found.where) == ("shadowed", ("B", "A"), ("0101", "A1"))
