@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import shapely
@@ -45,7 +45,7 @@ class LevelAnswer:
     """The answer at one level for n points: index into the level's areas (-1 = none), status, on the border."""
 
     level: str
-    index: NDArray[np.int32]
+    index: NDArray[Any]
     code: Codes  #: AREA_CODE, OUTSIDE_CODE or GAP_CODE of `gis.assignment.raster`
     on_border: NDArray[np.bool_]
 

@@ -67,7 +67,7 @@ class Raster:
 
         shape = self.tables[0].shape[1], len(x)
         out = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.int8), np.empty(shape, dtype=bool)
-        left = locate(x, y, self.grid, self.squares, self.records, self.tables, out)
+        left = locate((x, y), (self.grid, self.squares), self.records, self.tables, out)
         return (*out, int(left))
 
     @property
@@ -126,19 +126,19 @@ def _filled(edges: Floats, first: Ints, grid: tuple[float, ...]) -> tuple[NDArra
     squares[:] = areas + 1
     squares[crossed] = -1 - np.arange(len(crossed))
     owner = np.repeat(np.arange(areas, dtype=np.int32), np.diff(first))
-    boxes = _boxes(edges, first, grid)
+    numbered = edges, first, _boxes(edges, first, grid)
     cover_counts = np.zeros(len(crossed), dtype=np.int64)
-    kernels.fill_squares(edges, first, boxes, grid, squares, cover_counts, np.empty(0, dtype=np.int32))
+    kernels.fill_squares(numbered, grid, squares, cover_counts, np.empty(0, dtype=np.int32))
     cover_ends = cover_counts.cumsum()
     covers = np.empty(int(cover_ends[-1]), dtype=np.int32)
-    kernels.fill_squares(edges, first, boxes, grid, squares, cover_ends - cover_counts, covers)
+    kernels.fill_squares(numbered, grid, squares, cover_ends - cover_counts, covers)
     out = (
         np.empty((total, 4)),
         np.empty(total, dtype=np.uint64),
         np.empty(total + len(covers), dtype=np.int32),
         np.empty((len(crossed), 4), dtype=np.int64),
     )
-    kept, listed = kernels.count_records(edges, owner, notes, note_ends, covers, cover_ends, out)
+    kept, listed = kernels.make_records(edges, owner, (notes, note_ends), (covers, cover_ends), out)
     return squares, (out[0][:kept].copy(), out[1][:kept].copy(), out[2][:listed].copy(), out[3])
 
 
@@ -156,7 +156,7 @@ def _boxes(edges: Floats, first: Ints, grid: tuple[float, ...]) -> Ints:
 
 
 def _tables(levels: Sequence[LevelAreas]) -> tuple[NDArray[np.int32], NDArray[np.int8], NDArray[np.int64]]:
-    """For each area, then for holes, not decided here, and outside: index and code at every level; the first numbers."""
+    """Of each area, of holes, not decided here, outside: index and code at every level; each level's first number."""
     from gis.assignment.kernels import UNDECIDED
 
     chains, codes = [], []
