@@ -281,9 +281,9 @@ def _add_segment(edge: Any, bit: Any, segments: Any, masks: Any, first: int, n: 
     """Keep an edge, or add its bit to the same edge of another area; returns the new number of segments."""
     ax, ay, bx, by = edge
     for i in range(max(first, n - 64), n):
-        have = segments[i]
-        same = (have[0] == ax) & (have[1] == ay) & (have[2] == bx) & (have[3] == by)
-        back = (have[0] == bx) & (have[1] == by) & (have[2] == ax) & (have[3] == ay)
+        cx, cy, dx, dy = segments[i]
+        same = (cx == ax) & (cy == ay) & (dx == bx) & (dy == by)
+        back = (cx == bx) & (cy == by) & (dx == ax) & (dy == ay)
         if (same or back) and not masks[i] & bit:
             masks[i] |= bit
             return n
@@ -293,28 +293,26 @@ def _add_segment(edge: Any, bit: Any, segments: Any, masks: Any, first: int, n: 
 
 
 @compiled()
-def _ask(head: Any, segments: Any, masks: Any, corner: Any, point: Any) -> Any:
-    """The bits of the areas that cover the point, and of those that have it on their border."""
-    inside = np.uint64(head[3])
-    border = np.uint64(0)
-    for k in range(head[0], head[0] + (head[2] & 0xFFFFFFFF)):
-        crossed = _crosses(segments[k], corner[0], corner[1], point[0], point[1])
+def _ask(first: int, last: int, corner: Any, point: Any, segments: Any, masks: Any) -> Any:
+    """The bits of the areas on whose other side than the corner the point is, and of those with it on their border."""
+    other = border = np.uint64(0)
+    for k in range(first, last):
+        edge = (segments[k, 0], segments[k, 1], segments[k, 2], segments[k, 3])  # no view: it would be counted
+        crossed = _crosses(edge, corner[0], corner[1], point[0], point[1])
         if crossed == 1:
-            inside ^= masks[k]
+            other ^= masks[k]
         elif crossed == 2:
             border |= masks[k]
-    return inside | border, border
+    return other, border
 
 
 @compiled()
-def _flag(head: Any, areas: Any, border: Any, chain: Any, starts: Any, out: Any) -> None:
+def _flag(areas: Any, border: Any, chain: Any, starts: Any, out: Any) -> None:
     """Note on which levels the point is on the border of the area that answers there."""
     for level in range(len(chain)):
-        if chain[level] >= 0:
-            wanted = starts[level] + chain[level]
-            for j in range(head[2] >> 32):
-                if areas[head[1] + j] == wanted and (border >> np.uint64(j)) & np.uint64(1):
-                    out[level] = True
+        for j in range(len(areas)):
+            if chain[level] >= 0 and areas[j] == starts[level] + chain[level]:
+                out[level] |= bool((border >> np.uint64(j)) & np.uint64(1))
 
 
 @compiled(parallel=True)
@@ -327,11 +325,10 @@ def locate(points: Any, squares: Any, records: Any, tables: Any, out: Any) -> in
     """
     x, y = points
     grid, raster = squares
-    index, codes, flags = out
     left = 0
     for block in numba.prange((len(x) + BLOCK - 1) // BLOCK):
         start, stop = block * BLOCK, min((block + 1) * BLOCK, len(x))
-        part = (index[:, start:stop], codes[:, start:stop], flags[:, start:stop])
+        part = (out[0][:, start:stop], out[1][:, start:stop], out[2][:, start:stop])
         left += _locate_block((x[start:stop], y[start:stop]), (grid, raster), records, tables, part)
     return left
 
@@ -345,10 +342,10 @@ def _locate_block(points: Any, squares: Any, records: Any, tables: Any, out: Any
     crossed = np.empty((2, len(x)), dtype=np.int32)
     n = _look_up(points, squares, len(chain) - 1, answer, crossed)
     flags[:, :] = False
+    more = (records, chain, starts, flags)
     for j in range(n):
         i = crossed[0, j]
-        found = (records, chain, starts, flags[:, i])
-        answer[i] = _decide(x[i], y[i], crossed[1, j], -1 - answer[i], squares[0], found)
+        answer[i] = _decide(i, (x[i], y[i]), (-1 - answer[i], crossed[1, j]), squares[0], more)
     left = 0
     for level in range(len(starts)):
         for i in range(len(x)):
@@ -378,22 +375,25 @@ def _look_up(points: Any, squares: Any, outside: int, answer: Any, crossed: Any)
 
 
 @compiled()
-def _decide(x: float, y: float, square: int, number: int, grid: Any, more: Any) -> int:
+def _decide(i: int, point: Any, square: Any, grid: Any, more: Any) -> int:
     """The area that answers in a crossed square; flags its borders. The row before the last means: not decided here."""
     (segments, masks, areas, heads), chain, starts, flags = more
-    head = heads[number]
+    x, y = point
+    number, place = square
+    first, listed, counts = heads[number, 0], heads[number, 1], heads[number, 2]
     tiny = (x != 0.0 and abs(x) < TINY) or (y != 0.0 and abs(y) < TINY)
-    if tiny or head[2] >> 32 == 0:
+    if tiny or counts >> 32 == 0:
         return len(chain) - 2
-    row, column = divmod(square, int(grid[3]))
+    row, column = divmod(place, np.int32(grid[3]))
     corner = (grid[0] + column * grid[2], grid[1] + row * grid[2])
-    covering, border = _ask(head, segments, masks, corner, (x, y))
+    other, border = _ask(first, first + (counts & 0xFFFFFFFF), corner, point, segments, masks)
+    covering = (np.uint64(heads[number, 3]) ^ other) | border
     if covering == np.uint64(0):
         return len(chain) - 1
-    k = 0
-    while not (covering >> np.uint64(k)) & np.uint64(1):
-        k += 1
-    found = int(areas[head[1] + k])
+    bit = 0
+    while not (covering >> np.uint64(bit)) & np.uint64(1):
+        bit += 1
+    found = int(areas[listed + bit])
     if border:
-        _flag(head, areas, border, chain[found], starts, flags)
+        _flag(areas[listed : listed + (counts >> 32)], border, chain[found], starts, flags[:, i])
     return found

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gis.areas import LevelAreas
 from gis.assignment.exact import edges_of
 
-__all__ = ["AREA_CODE", "GAP_CODE", "OUTSIDE_CODE", "Raster"]
+__all__ = ["AREA_CODE", "GAP_CODE", "OUTSIDE_CODE", "Raster", "grid_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,7 +52,7 @@ class Raster:
         size = np.abs(edges[edges != 0.0])
         if not len(edges) or size.min() < TINY or size.max() > 1.0 / TINY:
             return None
-        grid = _grid(edges, side or _side(edges, edges[: first[len(levels[-1])]]))
+        grid = grid_of(edges, side or _side(edges, edges[: first[len(levels[-1])]]))
         if grid[3] * grid[4] > 16 * MOST_SQUARES or grid[2] < TINY:
             return None
         squares, records = _filled(edges, first, grid)
@@ -100,8 +100,11 @@ def _side(edges: Floats, finest: Floats) -> float:
     return float(2.0 ** np.ceil(np.log2(max(wanted / np.sqrt(2.0), least))))
 
 
-def _grid(edges: Floats, side: float) -> tuple[float, float, float, float, float, float]:
-    """Lines at whole multiples of the side, with a row of squares to spare all around."""
+def grid_of(edges: Floats, side: float) -> tuple[float, float, float, float, float, float]:
+    """Squares between lines at whole multiples of the side, with a row to spare all around.
+
+    Returns west, south, side, columns, rows, and a margin in metres that is wider than any rounding.
+    """
     low, high = edges.reshape(-1, 2).min(axis=0), edges.reshape(-1, 2).max(axis=0)
     west, south = (np.floor(low / side) - 1.0) * side
     columns, rows = np.floor(high / side) + 2.0 - np.array([west, south]) / side
