@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 import numba
 
@@ -22,11 +23,11 @@ def compiled(*, parallel: bool = False) -> Callable[[Callable[P, R]], Callable[P
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        options = {"nogil": True, "parallel": parallel, "fastmath": False, "error_model": "numpy"}
+        njit: Any = partial(numba.njit, nogil=True, parallel=parallel, fastmath=False, error_model="numpy")
         try:
-            made: Callable[P, R] = numba.njit(cache=True, **options)(function)
+            made: Callable[P, R] = njit(cache=True)(function)
         except RuntimeError:  # numba's "no locator available" comes already here, not when the cache is written
-            made = numba.njit(cache=False, **options)(function)
+            made = njit(cache=False)(function)
         return made
 
     return decorate

@@ -19,9 +19,8 @@ import numpy as np
 
 from gis.assignment.compiled import compiled
 
-__all__ = ["MOST_RECORDS", "TINY", "UNDECIDED", "count_records", "fill_squares", "locate", "register", "turn"]
+__all__ = ["TINY", "UNDECIDED", "fill_squares", "locate", "make_records", "register", "turn"]
 
-MOST_RECORDS = 64  #: areas that one square may have to choose from, the bits of its masks; more are not decided here
 TINY = 1e-130  #: products of coordinates from here on keep all their bits in doubles
 UNDECIDED = -1  #: the code of a point that has to be decided elsewhere
 BLOCK = 4096  #: points that one thread takes at a time
@@ -76,14 +75,10 @@ def turn(ax: float, ay: float, bx: float, by: float, x: float, y: float) -> int:
     left = (ax - x) * (by - y)
     right = (ay - y) * (bx - x)
     difference = left - right
-    if left == 0.0 and right == 0.0:
-        return 0
     bound = _BOUND * (abs(left) + abs(right))
-    if difference > bound:
-        return 1
-    if difference < -bound:
-        return -1
-    return _exact_turn(ax, ay, bx, by, x, y)
+    if abs(difference) > bound:
+        return 1 if difference > 0.0 else -1
+    return 0 if bound == 0.0 else _exact_turn(ax, ay, bx, by, x, y)
 
 
 @compiled()
@@ -121,8 +116,8 @@ def _above(edge: Any, low: float, high: float, y: float, at: int) -> bool:
         return False
     eastward = edge[2] > edge[0]
     if at == 0:
-        return (edge[3] > edge[1]) == eastward
-    return (at < 0) == eastward
+        return bool((edge[3] > edge[1]) == eastward)
+    return bool((at < 0) == eastward)
 
 
 @compiled()
@@ -138,14 +133,13 @@ def register(edges: Any, grid: Any, counts: Any, places: Any) -> int:
     grid: (west, south, side, columns, rows, margin). First call with empty `places`: adds to counts[square]. Second
     call with counts[square] = where the square's notes begin: writes the edge's number there and moves on.
     """
-    west, south, side, columns, rows, margin = grid
+    west, south, side, columns, _, margin = grid
     wide = int(columns)
     notes = 0
     for k in range(len(edges)):
         ax, ay, bx, by = edges[k]
         left, right = min(ax, bx), max(ax, bx)
         low, high = min(ay, by), max(ay, by)
-        slope = (bx - ax) / (by - ay) if by != ay else 0.0
         first, last = int((low - margin - south) / side), int((high + margin - south) / side)
         for row in range(first, last + 1):
             start, end = left, right
@@ -167,7 +161,7 @@ def register(edges: Any, grid: Any, counts: Any, places: Any) -> int:
 @compiled()
 def _flip(edge: Any, grid: Any, box: Any, flips: Any) -> None:
     """Change the side, on every line y0 + f of corners, from the first corner right of the edge or on it."""
-    west, south, side, columns, rows, margin = grid
+    west, south, side = grid[:3]
     ax, ay, bx, by = edge
     low, high = min(ay, by), max(ay, by)
     row = int((low - south) / side)
@@ -201,45 +195,54 @@ def _passed(ax: float, ay: float, bx: float, by: float, x: float, y: float) -> b
 
 
 @compiled()
-def fill_squares(edges: Any, first: Any, boxes: Any, grid: Any, raster: Any, cover_counts: Any, covers: Any) -> None:
+def fill_squares(areas: Any, grid: Any, raster: Any, cover_counts: Any, covers: Any) -> None:
     """Write into squares without edges which area covers their corner, and note it for crossed ones.
 
-    first[g]..first[g + 1] are the edges of area g, boxes[g] = (column, row, columns, rows) holds them. raster: the
-    number of the area, lowest first; -1 - k marks the k-th crossed square. covers: empty at the first call, which
-    counts the covering areas of crossed squares; at the second, cover_counts[k] says where those of square k go.
+    areas: edges; first[g]..first[g + 1] are those of area g; boxes[g] = (column, row, columns, rows) holds them.
+    raster: the number of the area, lowest first; -1 - k marks the k-th crossed square. covers: empty at the first call,
+    which counts the covering areas of crossed squares; at the second, cover_counts[k] says where those of square k go.
     """
+    edges, first, boxes = areas
     wide = int(grid[3])
-    outside = len(first)
-    for g in range(len(first) - 1):
-        column0, row0, columns, rows = boxes[g]
+    for g in range(len(boxes)):
+        column, row, columns, rows = boxes[g]
         flips = np.zeros((rows, columns), dtype=np.uint8)
         for k in range(first[g], first[g + 1]):
             if edges[k, 1] != edges[k, 3]:
                 _flip(edges[k], grid, boxes[g], flips)
-        for row in range(rows):
-            inside = 0
-            base = (row0 + row) * wide + column0
-            for column in range(columns):
-                inside ^= flips[row, column]
-                if inside:
-                    found = raster[base + column]
-                    if found < 0:
-                        square = -1 - found
-                        if len(covers):
-                            covers[cover_counts[square]] = g
-                        cover_counts[square] += 1
-                    elif found == outside:
-                        raster[base + column] = g
+        for i in range(rows):
+            start = (row + i) * wide + column
+            _sweep(flips[i], g, raster[start : start + columns], len(first), (cover_counts, covers))
 
 
 @compiled()
-def count_records(edges: Any, owner: Any, notes: Any, note_ends: Any, covers: Any, cover_ends: Any, out: Any) -> Any:
+def _sweep(flips: Any, g: int, squares: Any, outside: int, notes: Any) -> None:
+    """Go along a row of squares, changing sides, and note area g where it covers the corner."""
+    counts, covers = notes
+    inside = 0
+    for i in range(len(flips)):
+        inside ^= flips[i]
+        if inside:
+            found = squares[i]
+            if found == outside:
+                squares[i] = g
+            elif found < 0:
+                if len(covers):
+                    covers[counts[-1 - found]] = g
+                counts[-1 - found] += 1
+
+
+@compiled()
+def make_records(edges: Any, owner: Any, noted: Any, covering: Any, out: Any) -> Any:
     """Make the records of all crossed squares: who may answer there, by which edges; returns how many of each.
 
+    noted, covering: the edges and the covering areas of all crossed squares, and where those of each square end.
     out: segments (n, 4), their masks (n), areas (m), heads (k, 4) = (first segment, first area, numbers of both, mask
     of the areas that cover the corner). A segment that several areas share is kept once, with the bits of all.
-    A square with more areas than MOST_RECORDS gets 0 areas: its points are not decided here.
+    A square with more areas than a mask has bits gets 0 areas: its points are not decided here.
     """
+    notes, note_ends = noted
+    covers, cover_ends = covering
     segments, masks, areas, heads = out
     s = a = 0
     for k in range(len(heads)):
@@ -278,9 +281,9 @@ def _add_segment(edge: Any, bit: Any, segments: Any, masks: Any, first: int, n: 
     """Keep an edge, or add its bit to the same edge of another area; returns the new number of segments."""
     ax, ay, bx, by = edge
     for i in range(max(first, n - 64), n):
-        have = segments[i]
-        same = have[0] == ax and have[1] == ay and have[2] == bx and have[3] == by
-        back = have[0] == bx and have[1] == by and have[2] == ax and have[3] == ay
+        cx, cy, dx, dy = segments[i]
+        same = (cx == ax) & (cy == ay) & (dx == bx) & (dy == by)
+        back = (cx == bx) & (cy == by) & (dx == ax) & (dy == ay)
         if (same or back) and not masks[i] & bit:
             masks[i] |= bit
             return n
@@ -290,76 +293,76 @@ def _add_segment(edge: Any, bit: Any, segments: Any, masks: Any, first: int, n: 
 
 
 @compiled()
-def _ask(head: Any, segments: Any, masks: Any, corner: Any, point: Any) -> Any:
-    """The bits of the areas that cover the point, and of those that have it on their border."""
-    inside = np.uint64(head[3])
-    border = np.uint64(0)
-    for k in range(head[0], head[0] + (head[2] & 0xFFFFFFFF)):
-        crossed = _crosses(segments[k], corner[0], corner[1], point[0], point[1])
+def _ask(first: int, last: int, corner: Any, point: Any, segments: Any, masks: Any) -> Any:
+    """The bits of the areas on whose other side than the corner the point is, and of those with it on their border."""
+    other = border = np.uint64(0)
+    for k in range(first, last):
+        edge = (segments[k, 0], segments[k, 1], segments[k, 2], segments[k, 3])  # no view: it would be counted
+        crossed = _crosses(edge, corner[0], corner[1], point[0], point[1])
         if crossed == 1:
-            inside ^= masks[k]
+            other ^= masks[k]
         elif crossed == 2:
             border |= masks[k]
-    return inside | border, border
+    return other, border
 
 
 @compiled()
-def _flag(head: Any, areas: Any, border: Any, chain: Any, starts: Any, out: Any) -> None:
+def _flag(areas: Any, border: Any, chain: Any, starts: Any, out: Any) -> None:
     """Note on which levels the point is on the border of the area that answers there."""
     for level in range(len(chain)):
-        if chain[level] >= 0:
-            wanted = starts[level] + chain[level]
-            for j in range(head[2] >> 32):
-                if areas[head[1] + j] == wanted and (border >> np.uint64(j)) & np.uint64(1):
-                    out[level] = True
+        for j in range(len(areas)):
+            if chain[level] >= 0 and areas[j] == starts[level] + chain[level]:
+                out[level] |= bool((border >> np.uint64(j)) & np.uint64(1))
 
 
 @compiled(parallel=True)
-def locate(x: Any, y: Any, grid: Any, raster: Any, records: Any, tables: Any, out: Any) -> int:
-    """Locate points: out = index, code and border flag as (levels, n); returns how many points are left UNDECIDED.
+def locate(points: Any, squares: Any, records: Any, tables: Any, out: Any) -> int:
+    """Locate points: out = index, code and border flag as (levels, n); returns 0 if no point is left UNDECIDED.
 
-    tables: chain (areas + 3, levels) = the index at every level when an area answers; codes of the same shape; the
-    number of each level's first area. After the areas come the rows of the holes, of "not decided here", of outside.
+    points: x and y. squares: grid and raster. records: as made by make_records. tables: chain (areas + 3, levels) = the
+    index at every level when an area answers; codes of the same shape; the number of each level's first area. After the
+    areas come the rows of the holes, of "not decided here", of outside.
     """
-    index, codes, flags = out
-    blocks = (len(x) + BLOCK - 1) // BLOCK
+    x, y = points
+    grid, raster = squares
     left = 0
-    for block in numba.prange(blocks):
+    for block in numba.prange((len(x) + BLOCK - 1) // BLOCK):
         start, stop = block * BLOCK, min((block + 1) * BLOCK, len(x))
-        part = (index[:, start:stop], codes[:, start:stop], flags[:, start:stop])
-        left += _locate_block(x[start:stop], y[start:stop], grid, raster, records, tables, part)
+        part = (out[0][:, start:stop], out[1][:, start:stop], out[2][:, start:stop])
+        left += _locate_block((x[start:stop], y[start:stop]), (grid, raster), records, tables, part)
     return left
 
 
 @compiled()
-def _locate_block(x: Any, y: Any, grid: Any, raster: Any, records: Any, tables: Any, out: Any) -> int:
+def _locate_block(points: Any, squares: Any, records: Any, tables: Any, out: Any) -> int:
     index, codes, flags = out
     chain, code_of, starts = tables
+    x, y = points
     answer = np.empty(len(x), dtype=np.int32)
     crossed = np.empty((2, len(x)), dtype=np.int32)
-    n = _look_up(x, y, grid, raster, len(chain) - 1, (answer, crossed))
+    n = _look_up(points, squares, len(chain) - 1, answer, crossed)
     flags[:, :] = False
+    more = (records, chain, starts, flags)
     for j in range(n):
         i = crossed[0, j]
-        answer[i] = _decide(x[i], y[i], crossed[1, j], -1 - answer[i], grid, (records, tables, flags[:, i]))
+        answer[i] = _decide(i, (x[i], y[i]), (-1 - answer[i], crossed[1, j]), squares[0], more)
     left = 0
     for level in range(len(starts)):
         for i in range(len(x)):
             index[level, i] = chain[answer[i], level]
             codes[level, i] = code_of[answer[i], level]
-    for i in range(len(x)):
-        left += code_of[answer[i], 0] == UNDECIDED
+            left += codes[level, i] == UNDECIDED
     return left
 
 
 @compiled()
-def _look_up(x: Any, y: Any, grid: Any, raster: Any, outside: int, out: Any) -> int:
+def _look_up(points: Any, squares: Any, outside: int, answer: Any, crossed: Any) -> int:
     """Read each point's square; the points of crossed ones are listed with it. A loop without jumps hides the waits."""
-    answer, crossed = out
-    west, south, side, columns, rows, margin = grid
+    x, y = points
+    (west, south, side, columns, rows, _), raster = squares
     wide = np.int64(columns)
     per_metre = 1.0 / side
-    n = 0
+    n: Any = 0
     for i in range(len(x)):
         column, row = (x[i] - west) * per_metre, (y[i] - south) * per_metre
         within = (column >= 0.0) & (column < columns) & (row >= 0.0) & (row < rows)
@@ -368,26 +371,29 @@ def _look_up(x: Any, y: Any, grid: Any, raster: Any, outside: int, out: Any) -> 
         answer[i] = found
         crossed[0, n], crossed[1, n] = i, square
         n += found < 0
-    return n
+    return int(n)
 
 
 @compiled()
-def _decide(x: float, y: float, square: int, number: int, grid: Any, more: Any) -> int:
+def _decide(i: int, point: Any, square: Any, grid: Any, more: Any) -> int:
     """The area that answers in a crossed square; flags its borders. The row before the last means: not decided here."""
-    (segments, masks, areas, heads), (chain, code_of, starts), flags = more
-    head = heads[number]
+    (segments, masks, areas, heads), chain, starts, flags = more
+    x, y = point
+    number, place = square
+    first, listed, counts = heads[number, 0], heads[number, 1], heads[number, 2]
     tiny = (x != 0.0 and abs(x) < TINY) or (y != 0.0 and abs(y) < TINY)
-    if tiny or head[2] >> 32 == 0:
+    if tiny or counts >> 32 == 0:
         return len(chain) - 2
-    row = square // np.int64(grid[3])
-    corner = (grid[0] + (square - row * np.int64(grid[3])) * grid[2], grid[1] + row * grid[2])
-    covering, border = _ask(head, segments, masks, corner, (x, y))
+    row, column = divmod(place, np.int32(grid[3]))
+    corner = (grid[0] + column * grid[2], grid[1] + row * grid[2])
+    other, border = _ask(first, first + (counts & 0xFFFFFFFF), corner, point, segments, masks)
+    covering = (np.uint64(heads[number, 3]) ^ other) | border
     if covering == np.uint64(0):
         return len(chain) - 1
-    k = 0
-    while not (covering >> np.uint64(k)) & np.uint64(1):
-        k += 1
-    found = areas[head[1] + k]
+    bit = 0
+    while not (covering >> np.uint64(bit)) & np.uint64(1):
+        bit += 1
+    found = int(areas[listed + bit])
     if border:
-        _flag(head, areas, border, chain[found], starts, flags)
+        _flag(areas[listed : listed + (counts >> 32)], border, chain[found], starts, flags[:, i])
     return found

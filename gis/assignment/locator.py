@@ -16,13 +16,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from gis.areas import AreaSet, LevelAreas
+from gis.assignment.borders import Borders, NearEdges
 from gis.assignment.exact import Doubt, edges_of, side_of
 from gis.assignment.raster import AREA_CODE, GAP_CODE, OUTSIDE_CODE, Raster
 
@@ -45,7 +46,7 @@ class LevelAnswer:
     """The answer at one level for n points: index into the level's areas (-1 = none), status, on the border."""
 
     level: str
-    index: NDArray[np.int32]
+    index: NDArray[Any]
     code: Codes  #: AREA_CODE, OUTSIDE_CODE or GAP_CODE of `gis.assignment.raster`
     on_border: NDArray[np.bool_]
 
@@ -123,13 +124,13 @@ class Locator:
 
     def border_distance(self, level: str, x: Floats, y: Floats) -> Floats:
         """Metres from each point to the nearest border of the level, whichever area's it is; inf without areas."""
-        points = _points(x, y)
-        out = np.full(len(points), np.inf)
-        tree, lines = self._border_trees[self._depth(level)]
-        if len(lines):
-            (at, _), metres = tree.query_nearest(points, return_distance=True, all_matches=False)
-            out[at] = metres
-        return out
+        borders = self._borders[self._depth(level)]
+        east, north = np.ascontiguousarray(x, dtype=np.float64), np.ascontiguousarray(y, dtype=np.float64)
+        return (borders.distance_many if len(east) >= BULK else borders.distance)(east, north)
+
+    def edges_near(self, level: str, x: Floats, y: Floats, reach: Floats) -> NearEdges:
+        """The edges of the level's areas not further than reach[i] metres from point i, each of its own area."""
+        return self._borders[self._depth(level)].near(np.asarray(x), np.asarray(y), reach)
 
     def neighbours(self, level: str, x: Floats, y: Floats, within: Floats, own: Ints) -> Ints:
         """The nearest area of the level other than `own`, not further than `within` metres; -1 where there is none."""
@@ -160,8 +161,8 @@ class Locator:
         x, y = shapely.get_coordinates(points[which]).T
         maybe = which[self._doubt.of(x, y)]
         if len(maybe):
-            for tree, _ in self._border_trees:
-                at, _ = tree.query(points[maybe], predicate="dwithin", distance=self._doubt.near)
+            for borders in (*self._borders, self._hole_borders):
+                at, _ = borders.tree.query(points[maybe], predicate="dwithin", distance=self._doubt.near)
                 doubtful[maybe[at]] = True
         return doubtful
 
@@ -250,9 +251,12 @@ class Locator:
         return holes
 
     @cached_property
-    def _border_trees(self) -> tuple[tuple[shapely.STRtree, NDArray[np.object_]], ...]:
-        """For each level a tree over short pieces of its borders: a street's whole ring would be one slow leaf."""
-        return tuple(_pieces(level.geometry) for level in self.areas.levels)
+    def _borders(self) -> tuple[Borders, ...]:
+        return tuple(Borders(level.geometry) for level in self.areas.levels)
+
+    @cached_property
+    def _hole_borders(self) -> Borders:
+        return Borders(self._hole_array)
 
     def __getstate__(self) -> AreaSet:
         return self.areas
@@ -269,21 +273,3 @@ def _sides(geometry: NDArray[np.object_], points: NDArray[np.object_]) -> Ints:
     """The exact side of each point in its area: 1 inside, 0 on the border, -1 outside."""
     sides = [side_of(edges_of(np.array([g]))[0], point.x, point.y) for g, point in zip(geometry, points, strict=True)]
     return np.array(sides, dtype=np.int64)
-
-
-def _pieces(geometry: NDArray[np.object_], *, steps: int = 8) -> tuple[shapely.STRtree, NDArray[np.object_]]:
-    """Cut rings into lines of at most `steps` segments; neighbours share their end vertex."""
-    rings = shapely.get_rings(shapely.get_parts(geometry))  # of a multipolygon itself there would be none
-    coordinates, ring_of = shapely.get_coordinates(rings, return_index=True)
-    count = np.bincount(ring_of, minlength=len(rings)) if len(rings) else np.zeros(0, dtype=np.int64)
-    first = np.concatenate(([0], np.cumsum(count)))[:-1].astype(np.int64)
-    pieces = -(-(count - 1) // steps)
-    ring = np.repeat(np.arange(len(rings)), pieces)
-    number = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    start = first[ring] + number * steps
-    stop = np.minimum(start + steps + 1, first[ring] + count[ring])
-    length = stop - start
-    line_of = np.repeat(np.arange(len(length)), length)
-    position = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length) + start[line_of]
-    lines = shapely.linestrings(coordinates[position], indices=line_of) if len(length) else np.array([], dtype=object)
-    return shapely.STRtree(lines), lines

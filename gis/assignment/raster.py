@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gis.areas import LevelAreas
 from gis.assignment.exact import edges_of
 
-__all__ = ["AREA_CODE", "GAP_CODE", "OUTSIDE_CODE", "Raster"]
+__all__ = ["AREA_CODE", "GAP_CODE", "OUTSIDE_CODE", "Raster", "grid_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,7 +52,7 @@ class Raster:
         size = np.abs(edges[edges != 0.0])
         if not len(edges) or size.min() < TINY or size.max() > 1.0 / TINY:
             return None
-        grid = _grid(edges, side or _side(edges, edges[: first[len(levels[-1])]]))
+        grid = grid_of(edges, side or _side(edges, edges[: first[len(levels[-1])]]))
         if grid[3] * grid[4] > 16 * MOST_SQUARES or grid[2] < TINY:
             return None
         squares, records = _filled(edges, first, grid)
@@ -67,7 +67,7 @@ class Raster:
 
         shape = self.tables[0].shape[1], len(x)
         out = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.int8), np.empty(shape, dtype=bool)
-        left = locate(x, y, self.grid, self.squares, self.records, self.tables, out)
+        left = locate((x, y), (self.grid, self.squares), self.records, self.tables, out)
         return (*out, int(left))
 
     @property
@@ -100,8 +100,11 @@ def _side(edges: Floats, finest: Floats) -> float:
     return float(2.0 ** np.ceil(np.log2(max(wanted / np.sqrt(2.0), least))))
 
 
-def _grid(edges: Floats, side: float) -> tuple[float, float, float, float, float, float]:
-    """Lines at whole multiples of the side, with a row of squares to spare all around."""
+def grid_of(edges: Floats, side: float) -> tuple[float, float, float, float, float, float]:
+    """Squares between lines at whole multiples of the side, with a row to spare all around.
+
+    Returns west, south, side, columns, rows, and a margin in metres that is wider than any rounding.
+    """
     low, high = edges.reshape(-1, 2).min(axis=0), edges.reshape(-1, 2).max(axis=0)
     west, south = (np.floor(low / side) - 1.0) * side
     columns, rows = np.floor(high / side) + 2.0 - np.array([west, south]) / side
@@ -126,19 +129,19 @@ def _filled(edges: Floats, first: Ints, grid: tuple[float, ...]) -> tuple[NDArra
     squares[:] = areas + 1
     squares[crossed] = -1 - np.arange(len(crossed))
     owner = np.repeat(np.arange(areas, dtype=np.int32), np.diff(first))
-    boxes = _boxes(edges, first, grid)
+    numbered = edges, first, _boxes(edges, first, grid)
     cover_counts = np.zeros(len(crossed), dtype=np.int64)
-    kernels.fill_squares(edges, first, boxes, grid, squares, cover_counts, np.empty(0, dtype=np.int32))
+    kernels.fill_squares(numbered, grid, squares, cover_counts, np.empty(0, dtype=np.int32))
     cover_ends = cover_counts.cumsum()
     covers = np.empty(int(cover_ends[-1]), dtype=np.int32)
-    kernels.fill_squares(edges, first, boxes, grid, squares, cover_ends - cover_counts, covers)
+    kernels.fill_squares(numbered, grid, squares, cover_ends - cover_counts, covers)
     out = (
         np.empty((total, 4)),
         np.empty(total, dtype=np.uint64),
         np.empty(total + len(covers), dtype=np.int32),
         np.empty((len(crossed), 4), dtype=np.int64),
     )
-    kept, listed = kernels.count_records(edges, owner, notes, note_ends, covers, cover_ends, out)
+    kept, listed = kernels.make_records(edges, owner, (notes, note_ends), (covers, cover_ends), out)
     return squares, (out[0][:kept].copy(), out[1][:kept].copy(), out[2][:listed].copy(), out[3])
 
 
@@ -156,7 +159,7 @@ def _boxes(edges: Floats, first: Ints, grid: tuple[float, ...]) -> Ints:
 
 
 def _tables(levels: Sequence[LevelAreas]) -> tuple[NDArray[np.int32], NDArray[np.int8], NDArray[np.int64]]:
-    """For each area, then for holes, not decided here, and outside: index and code at every level; the first numbers."""
+    """Of each area, of holes, not decided here, outside: index and code at every level; each level's first number."""
     from gis.assignment.kernels import UNDECIDED
 
     chains, codes = [], []

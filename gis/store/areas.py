@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select, text
 
 from gis.acts import Act
@@ -29,6 +30,7 @@ __all__ = [
     "line_accuracy",
     "load_areas",
     "load_features",
+    "locate_points",
     "lock_boundaries",
     "release_on",
     "releases",
@@ -88,6 +90,32 @@ def _level(level: str, rows: Sequence[Any], above: Mapping[str, int]) -> LevelAr
         area_m2=column("area_m2").astype(float),
         geometry=np.asarray(shapely.from_wkb([bytes(row.wkb) for row in rows]), dtype=object),
     )
+
+
+def locate_points(
+    connection: Connection, release_id: int, levels: Sequence[str], x: NDArray[np.float64], y: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """The ids of the areas at each point (working CRS) as (points, levels), -1 for none, decided by PostGIS alone.
+
+    The rule is the locator's (the finest covering area with the lowest path, and its parents), so that each is the
+    other's judge. `levels` go from coarse to fine; the connection must be in a transaction.
+    """
+    import pandas as pd
+
+    out = np.full((len(x), len(levels)), -1, dtype=np.int64)
+    asked = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    connection.execute(text(sql_file("asked_points.sql")))
+    copy_frame(connection, "asked_point", pd.DataFrame({"i": asked, "x": x[asked], "y": y[asked]}))
+    srid = "Find_SRID('gridward', 'area', 'geom')"
+    connection.execute(text(f"UPDATE asked_point SET geom = ST_SetSRID(ST_MakePoint(x, y), {srid})"))
+    connection.execute(text("CREATE INDEX IF NOT EXISTS asked_point_geom ON asked_point USING gist (geom)"))
+    connection.execute(text("ANALYZE asked_point"))
+    for level in reversed(levels):
+        connection.execute(text(sql_file("locate_points.sql")), {"release_id": release_id, "level": level})
+    values = {"release_id": release_id, "levels": list(levels)}
+    for row in connection.execute(text(sql_file("located_points.sql")), values):
+        out[row.i, row.depth] = row.area_id
+    return out
 
 
 def load_features(connection: Connection, release_id: int | None) -> list[Feature]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import shapely
 import town
+from exactly import exactly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
@@ -139,20 +140,6 @@ def coverage(points: list[tuple[float, float]], east: float, north: float) -> Ar
     )
 
 
-def simply(areas: AreaSet, x: float, y: float) -> list[tuple[str, int, bool]]:
-    """The total rule, one point and one polygon at a time."""
-    point = shapely.Point(x, y)
-    levels = areas.levels
-    for depth in (1, 0):
-        covering = [i for i in range(len(levels[depth])) if levels[depth].geometry[i].intersects(point)]
-        if covering:
-            index = min(covering, key=lambda i: levels[depth].paths[i])
-            chain = [index] if depth == 0 else [int(levels[1].parent_index[index]), index]
-            out = [(AREA, i, bool(levels[d].geometry[i].touches(point))) for d, i in enumerate(chain)]
-            return out + [(GAP, -1, False)] * (2 - len(out))
-    return [(OUTSIDE, -1, False)] * 2
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     points=st.lists(
@@ -184,7 +171,7 @@ def test_on_random_coverages_it_equals_the_total_rule_taken_literally(
     located = locator.locate_many([s[0] for s in spots], [s[1] for s in spots])
     for k, (x, y) in enumerate(spots):
         found = [(level.status[k], int(level.index[k]), bool(level.on_border[k])) for level in located.levels]
-        assert found == simply(areas, x, y), (x, y)
+        assert found == exactly(locator, x, y), (x, y)
 
 
 def test_the_distance_is_that_to_the_nearest_border_of_the_level() -> None:
