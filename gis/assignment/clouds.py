@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from gis.assignment.borders import Borders, NearEdges
 from gis.assignment.locator import GAP as GAP_STATUS
 from gis.assignment.locator import Locator
 from gis.assignment.uncertainty import GAP, OUTSIDE, REACH, Edges, Shares, shares
@@ -22,13 +23,24 @@ def area_shares(locator: Locator, level: str, x: Floats, y: Floats, sigma: Float
     """The share of the error area of each point (x, y, σ in metres of the working CRS) in each area of a level.
 
     Holes of the coarsest level's coverage are gaps; at finer levels what no area covers is outside.
+
+    >>> from gis.areas import AreaSet, LevelAreas
+    >>> squares, codes = shapely.box([0, 100], 0, [100, 200], 100), np.array(["01", "02"], dtype=object)
+    >>> streets = LevelAreas("street", np.array([1, 2]), codes, codes, codes, codes, np.array([-1, -1]),
+    ...     np.array([False, False]), shapely.area(squares), squares)
+    >>> locator, at = Locator(AreaSet(1, (streets,))), (np.array([95.0]), np.array([50.0]))
+    >>> found = area_shares(locator, "street", *at, np.array([5.0]))
+    >>> found.area.tolist(), found.share.round(3).tolist()
+    ([0, 1], [0.841, 0.159])
     """
+    edges = locator.edges_near(level, x, y, REACH * sigma)
     depth = [areas.level for areas in locator.areas.levels].index(level)
-    edges = _near(locator.areas.levels[depth].geometry, x, y, REACH * sigma)
+    near = _as_edges(edges, edges.area)
     if depth == 0 and locator.holes is not None:
-        edges = _joined(edges, _edges_of(locator.holes, x, y, REACH * sigma))
+        holes = Borders(np.asarray(shapely.get_parts(locator.holes), dtype=object)).near(x, y, REACH * sigma)
+        near = _joined(near, _as_edges(holes, np.full(len(holes.point), GAP)))
     locate = _index_at(locator, depth)
-    return shares(edges, x, y, locate(x, y), sigma, locate)
+    return shares(near, x, y, locate(x, y), sigma, locate)
 
 
 def _index_at(locator: Locator, depth: int) -> Callable[[Floats, Floats], Ints]:
@@ -40,31 +52,9 @@ def _index_at(locator: Locator, depth: int) -> Callable[[Floats, Floats], Ints]:
     return locate
 
 
-def _edges_of(holes: shapely.MultiPolygon, x: Floats, y: Floats, reach: Floats) -> Edges:
-    """The edges of the holes near each point, interior on the left."""
-    rings = shapely.get_rings(shapely.orient_polygons(shapely.get_parts(holes)))
-    ends, ring = shapely.get_coordinates(rings, return_index=True)
-    start = np.flatnonzero(ring[1:] == ring[:-1])
-    lines = shapely.linestrings(np.stack([ends[start], ends[start + 1]], axis=1))
-    at, which = shapely.STRtree(lines).query(shapely.points(x, y), predicate="dwithin", distance=reach)
-    a, b = ends[start[which]], ends[start[which] + 1]
-    return Edges(at, np.full(len(at), GAP), a[:, 0], a[:, 1], b[:, 0], b[:, 1])
+def _as_edges(near: NearEdges, area: Ints) -> Edges:
+    return Edges(near.point, area, near.a[:, 0], near.a[:, 1], near.b[:, 0], near.b[:, 1])
 
 
 def _joined(one: Edges, two: Edges) -> Edges:
-    columns = [np.concatenate([getattr(one, name), getattr(two, name)]) for name in Edges.__slots__]
-    order = np.argsort(columns[0], kind="stable")
-    return Edges(*(column[order] for column in columns))
-
-
-def _near(geometry, x, y, reach):
-    parts, of = shapely.get_parts(geometry, return_index=True)
-    rings, ring_of = shapely.get_rings(shapely.orient_polygons(parts), return_index=True)
-    ends, ring = shapely.get_coordinates(rings, return_index=True)
-    start = np.flatnonzero(ring[1:] == ring[:-1])
-    lines = shapely.linestrings(np.stack([ends[start], ends[start + 1]], axis=1))
-    at, which = shapely.STRtree(lines).query(shapely.points(x, y), predicate="dwithin", distance=reach)
-    order = np.argsort(at, kind="stable")
-    at, which = at[order], which[order]
-    a, b = ends[start[which]], ends[start[which] + 1]
-    return Edges(at, of[ring_of[ring[start[which]]]], a[:, 0], a[:, 1], b[:, 0], b[:, 1])
+    return Edges(*(np.concatenate([getattr(one, name), getattr(two, name)]) for name in Edges.__slots__))
