@@ -1,6 +1,7 @@
 #!/bin/sh
 # Make this checkout ready to run (`bootstrap.sh run`), to be tested (`bootstrap.sh test`) or to be measured beside its
-# peers (`bootstrap.sh bench`), on a bare Debian 12 or 13 with Python >= 3.11, git and make. What is there already is left alone: a second call takes less than a second.
+# peers (`bootstrap.sh bench`), on a bare Debian 12 or 13 with Python >= 3.11, git and make. What is there already is
+# left alone: a second call takes less than a second.
 set -eu
 cd "$(dirname "$0")/.."
 what="${1:-run}"
