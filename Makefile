@@ -35,7 +35,7 @@ boston: ## a real year of requests through the locator, beside an exact join and
 
 bench: ## what boundaries and assignment cost beside their peers (ARGS='--only locate', --smoke, --full; --write keeps the tables)
 	@sh scripts/bootstrap.sh bench
-	@$(PY) tests/benchmarks/all.py $(ARGS)
+	@$(PY) tests/benchmarks/run.py $(ARGS)
 
 crash: ## kill -9 boundary commands and their database at random moments (ARGS='--moments 50 --seed 1')
 	@sh scripts/bootstrap.sh test
