@@ -5,7 +5,7 @@ PY := .venv/bin/python
 ARGS ?=
 SET ?= torture
 
-.PHONY: help demo test check clean torture bench crash
+.PHONY: help demo test check clean torture boston bench crash
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,8 +29,12 @@ torture: ## run every odd file of a folder with a manifest.csv through the comma
 	@sh scripts/bootstrap.sh run
 	@$(PY) scripts/torture.py $(SET) $(ARGS)
 
-bench: ## what a boundary release costs beside ogr2ogr and geopandas (ARGS=--write puts it into docs/benchmarks.md)
-	@sh scripts/bootstrap.sh test
+boston: ## a real year of requests through the locator, beside an exact join and the records (SET=FOLDER; ARGS=--write keeps the table)
+	@sh scripts/bootstrap.sh run
+	@$(PY) scripts/boston.py $(SET) $(ARGS)
+
+bench: ## what boundaries and assignment cost beside their peers (ARGS='--only locate', --smoke, --full; --write keeps the tables)
+	@sh scripts/bootstrap.sh bench
 	@$(PY) tests/benchmarks/run.py $(ARGS)
 
 crash: ## kill -9 boundary commands and their database at random moments (ARGS='--moments 50 --seed 1')

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Make this checkout ready to run (`bootstrap.sh run`) or to be tested (`bootstrap.sh test`), on a bare Debian 12 or 13
-# with Python >= 3.11, git and make. What is there already is left alone: a second call takes less than a second.
+# Make this checkout ready to run (`bootstrap.sh run`), to be tested (`bootstrap.sh test`) or to be measured beside its
+# peers (`bootstrap.sh bench`), on a bare Debian 12 or 13 with Python >= 3.11, git and make. What is there already is
+# left alone: a second call takes less than a second.
 set -eu
 cd "$(dirname "$0")/.."
 what="${1:-run}"
@@ -36,7 +37,7 @@ find_python() {
 
 python=$(find_python) || fail "no Python >= 3.11 was found (looked for python3, python3.11 to python3.14 on PATH). Install one: apt-get install python3"
 packages=""
-if [ -z "${GRIDWARD_DATABASE_URL:-}" ] || [ "$what" = test ]; then
+if [ -z "${GRIDWARD_DATABASE_URL:-}" ] || [ "$what" != run ]; then
     have_postgis || packages="$packages postgresql-postgis postgresql-postgis-scripts"
 fi
 [ -x .venv/bin/python ] || "$python" -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
@@ -89,6 +90,7 @@ fi
 # -- Python packages ----------------------------------------------------------------------------------------------
 extra=""
 [ "$what" = test ] && extra="[dev]"
+[ "$what" = bench ] && extra="[bench]"
 if [ -x .venv/bin/python ] && ! .venv/bin/python -c '' 2>/dev/null; then
     say "The virtual environment's Python is gone; making it anew."
     rm -rf .venv
@@ -99,7 +101,7 @@ if [ ! -x .venv/bin/python ]; then
 fi
 # The checkout's own path is part of the stamp: a moved or copied environment points at the old place.
 stamp=$( (cat setup.cfg pyproject.toml; .venv/bin/python --version; pwd) | cksum | tr ' ' '-')
-if ! grep -qsx "$stamp" ".venv/.ready-$what" 2>/dev/null && ! { [ "$what" = run ] && grep -qsx "$stamp" .venv/.ready-test; }; then
+if ! grep -qsx "$stamp" ".venv/.ready-$what" 2>/dev/null && ! { [ "$what" = run ] && grep -qsx "$stamp" .venv/.ready-test .venv/.ready-bench; }; then
     started=$(date +%s)
     say "Installing Python packages (about a minute the first time) …"
     log=$(mktemp)

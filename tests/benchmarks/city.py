@@ -18,7 +18,7 @@ import pyogrio
 import shapely
 from numpy.typing import NDArray
 
-__all__ = ["City", "city", "redrawn", "write_delivery"]
+__all__ = ["City", "cells_of", "city", "dissolved", "redrawn", "write_delivery"]
 
 Floats = NDArray[np.float64]
 EAST: Final = 493_000.0
@@ -173,7 +173,7 @@ def write_delivery(folder: Path, drawn: City, *, valid_from: date, crs: str = "E
         "line_accuracy_m = 0.5",
     ]
     for level, file, digits in (("street", "JD", 9), ("community", "SQ", 12), ("cell", "WG", 15)):
-        mine, ground = _dissolved(codes, polygons, digits)
+        mine, ground = dissolved(codes, polygons, digits)
         names = np.array([f"第{code[6:]}区" if digits < 15 else "" for code in mine], dtype=object)
         parents = np.array([code[: 6 if digits == 9 else digits - 3] for code in mine], dtype=object)
         pyogrio.raw.write(
@@ -194,7 +194,8 @@ def write_delivery(folder: Path, drawn: City, *, valid_from: date, crs: str = "E
     return len(codes)
 
 
-def _dissolved(codes: NDArray[np.object_], polygons: NDArray[np.object_], digits: int) -> tuple[Any, Any]:
+def dissolved(codes: NDArray[np.object_], polygons: NDArray[np.object_], digits: int) -> tuple[Any, Any]:
+    """Codes and ground of a coarser level, from the codes and polygons of the cells."""
     if digits == 15:
         return codes, polygons
     keys, group = np.unique(np.array([code[:digits] for code in codes]), return_inverse=True)

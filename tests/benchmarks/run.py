@@ -1,6 +1,8 @@
-"""`make bench`: ratios of one run on the same data, against bare loads by ogr2ogr and geopandas. No time is asserted.
+"""`make bench`: ratios of one run on the same data, against peers. No time is asserted.
 
-ARGS=--write also puts the table into docs/benchmarks.md; ARGS='--sizes 10000 --runs 3' measures less.
+Part `boundaries` is here: a release beside bare loads by ogr2ogr and geopandas. The other parts are in assignment.py.
+ARGS=--write also puts the tables into docs/benchmarks.md and docs/performance.md; ARGS='--sizes 10000 --runs 3'
+measures less, ARGS='--only locate,exact' some parts, ARGS=--smoke everything small, ARGS=--full more.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+import assignment
 import geopandas as gpd
 from city import city, redrawn, write_delivery
 from sqlalchemy import create_engine
@@ -37,6 +40,7 @@ PAGE: Final = ROOT / "docs/benchmarks.md"
 MARKS: Final = ("<!-- table -->", "<!-- end -->")
 STEPS: Final = ("read", "check", "stage", "approve", "activate", "total")
 SMALL: Final = 1_000
+BOUNDARIES: Final = "boundaries"
 GOAL_OGR: Final = 20.0
 GOAL_GROWTH: Final = 12.0
 
@@ -197,28 +201,56 @@ def facts(sizes: Sequence[Size]) -> str:
     )
 
 
-def write(text: str) -> None:
-    """Put the table between the page's marks."""
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(MARKS[0])
+def write(page: Path, text: str) -> None:
+    """Put a table between the page's marks."""
+    before, rest = page.read_text(encoding="utf-8").split(MARKS[0])
     after = rest.split(MARKS[1])[1]
-    PAGE.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}", encoding="utf-8")
+    page.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}", encoding="utf-8")
+
+
+def boundaries(given: argparse.Namespace) -> str:
+    """Measure the part of this module."""
+    chosen = [SMALL] if given.smoke else given.sizes
+    with Bench() as bench:
+        status = bench.cluster.status()
+        sizes = [bench.size(n, 1 if k or given.smoke else given.runs) for k, n in enumerate(chosen)]
+    return f"{table(sizes)} PostgreSQL {status.server.split()[0]}, PostGIS {status.postgis}."
+
+
+def parts(text: str) -> list[str]:
+    """The names of --only; argparse tells of a wrong one."""
+    names = text.split(",")
+    if not set(names) <= {BOUNDARIES, *assignment.PARTS}:
+        raise argparse.ArgumentTypeError(f"{text!r}; wanted some of {BOUNDARIES}, {', '.join(assignment.PARTS)}")
+    return names
 
 
 def main() -> None:
     """Measure, print, and write where asked."""
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
-    asked.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    asked.add_argument(
+        "--write", action="store_true", help="put the tables into docs/; a part not measured is left out"
+    )
+    asked.add_argument("--only", type=parts, help="parts, with commas between: boundaries, locate, exact, pipeline, …")
+    asked.add_argument("--smoke", action="store_true", help="small sizes: does everything still run?")
+    asked.add_argument("--full", action="store_true", help="10 million rows through the pipeline as well")
+    asked.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000], help="cells of a boundary release")
     asked.add_argument("--runs", type=int, default=3, help="runs of the first size; the others get one")
+    asked.add_argument("--points", type=int, nargs="+", help="points to locate (default 1 and 10 million)")
+    asked.add_argument("--rows", type=int, nargs="+", help="rows of the pipeline (default 1 and 3 million)")
     given = asked.parse_args()
-    with Bench() as bench:
-        status = bench.cluster.status()
-        sizes = [bench.size(n, 1 if k else given.runs) for k, n in enumerate(given.sizes)]
-    text = f"{table(sizes)} PostgreSQL {status.server.split()[0]}, PostGIS {status.postgis}."
-    sys.stdout.write(text + "\n")
-    if given.write:
-        write(text)
+    chosen = given.only or [BOUNDARIES, *assignment.PARTS]
+    if BOUNDARIES in chosen:
+        text = boundaries(given)
+        sys.stdout.write(text + "\n")
+        if given.write:
+            write(PAGE, text)
+    rest = [name for name in assignment.PARTS if name in chosen]
+    if rest:
+        text = assignment.measure(rest, assignment.Sizes.of(given))
+        sys.stdout.write(text + "\n")
+        if given.write:
+            write(assignment.PAGE, text)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,137 @@
+"""Part `http`: one report at a time over HTTP until it is decided and committed, beside a bare INSERT."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import psycopg2
+from bare import TABLE
+from grounds import World
+from measuring import GRIDWARD, HERE, ROOT, Row, verdict
+
+__all__ = ["http_rows"]
+
+GOAL: Final = 3.0
+WARM: Final = 50
+
+
+def http_rows(world: World, *, requests: int) -> list[Row]:
+    """All rows of this part: ours, the bare one, and the ratio of their 95th percentiles."""
+    with world.copy("bench_http") as settings:
+        port = free_port()
+        command = (*GRIDWARD, "web", "run", "--port", str(port), "--workers", "1")
+        with served(command, port, world.environment(settings)):
+            ours = latencies(port, bodies(requests + WARM))
+        dsn = psycopg_dsn(world.owner("bench_http"))
+        with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(TABLE)
+        port = free_port()
+        command = (
+            *(sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "8", "-w", "1", "--chdir", str(HERE)),
+            *("--no-control-socket", "-b", f"127.0.0.1:{port}", "bare:app"),
+        )
+        with served(command, port, {"BARE_DSN": dsn}):
+            bare = latencies(port, bodies(requests + WARM))
+    return [_row("ours: decided and committed", ours), _row("bare Flask + psycopg2 INSERT", bare), _ratio(ours, bare)]
+
+
+def _row(what: str, seconds: Sequence[float]) -> Row:
+    half, most = (1000 * float(np.percentile(seconds, q)) for q in (50, 95))
+    return Row(
+        f"POST /api/v1/reports, {what}",
+        f"p50 {half:.1f} ms, p95 {most:.1f} ms",
+        note=f"{len(seconds)} requests, one after another on one connection; gunicorn, 1 worker of 8 threads",
+    )
+
+
+def _ratio(ours: Sequence[float], bare: Sequence[float]) -> Row:
+    half, most = (float(np.percentile(ours, q) / np.percentile(bare, q)) for q in (50, 95))
+    return Row(
+        "ours to the bare INSERT, p95",
+        "",
+        f"{most:.1f} ×",
+        verdict(most <= GOAL, f"≤ {GOAL:.0f} ×"),
+        f"p50: {half:.1f} ×",
+    )
+
+
+def bodies(n: int) -> Iterator[bytes]:
+    """Reports all over the district."""
+    chance = np.random.default_rng(11)
+    for x, y in zip(chance.uniform(119.88, 119.94, n), chance.uniform(31.76, 31.80, n), strict=True):
+        said = {
+            "x": round(float(x), 7), "y": round(float(y), 7), "crs": "EPSG:4326", "category": "0102",
+            "source": "public", "accuracy": 12.0, "description": "路面井盖松动",
+        }  # fmt: skip
+        yield json.dumps(said).encode()
+
+
+def latencies(port: int, asked: Iterator[bytes]) -> list[float]:
+    """Seconds of each request after the warm ones; RuntimeError unless each is answered 201."""
+    took = []
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        connection.connect()
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for body in asked:
+            began = time.perf_counter()
+            connection.request("POST", "/api/v1/reports", body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            said = answer.read()
+            took.append(time.perf_counter() - began)
+            if answer.status != 201:
+                raise RuntimeError(f"{answer.status}: {said[:500]!r}")
+    return took[WARM:]
+
+
+@contextmanager
+def served(command: Sequence[str], port: int, environment: Mapping[str, str]) -> Iterator[None]:
+    """A server for as long as the block runs."""
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | dict(environment)
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, env=env, cwd=ROOT, start_new_session=True)
+        try:
+            _await(server, port)
+            yield
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(30)
+
+
+def _await(server: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until it listens."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"{server.args!r} does not listen on {port}.")
+
+
+def free_port() -> int:
+    """A port that nobody holds just now."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def psycopg_dsn(address: str) -> str:
+    """libpq's words for one of our addresses."""
+    parts = urlsplit(address)
+    asked = parse_qs(parts.query)
+    return f"host={asked['host'][0]} port={asked['port'][0]} dbname={parts.path[1:]} user={parts.username}"
