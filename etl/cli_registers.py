@@ -18,16 +18,19 @@ template_option = click.option("--template", is_flag=True, help="Print the heade
 
 
 def wanted_file(file: str | None) -> Path:
+    """The file that a command was given; BadOption when it was given none."""
     if file is None:
         raise BadOption("FILE is missing; give a CSV file, or --template to see its columns.")
     return Path(file)
 
 
 def say_merged(register: str, merged: service.Merged) -> None:
+    """Say what a merge did."""
     click.echo(f"{register}: {merged.added} added, {merged.ended} with a new last day, {merged.same} as stored.")
 
 
 def print_template(register: str) -> None:
+    """Print the header of a register's CSV, the columns that may be absent last."""
     click.echo(",".join((*COLUMNS[register], "valid_from", "valid_to", *OPTIONAL.get(register, ()))))
 
 
