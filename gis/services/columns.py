@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.assignment.evidence import ENGINE, Decisions
+from gis.assignment.locator import AREA, LevelAnswer
 
 __all__ = ["array_text", "array_texts", "decision_columns", "one_row", "or_null", "word_arrays"]
 
@@ -92,7 +93,7 @@ def one_row(columns: Mapping[str, Any]) -> dict[str, Any]:
 def _plain(column: Any) -> Any:
     import pandas as pd
 
-    value = column if isinstance(column, str | float) else column[0]
+    value = column if isinstance(column, str | float) or column is None else column[0]
     if pd.isna(value):
         return None
     if isinstance(value, np.datetime64):
@@ -101,7 +102,8 @@ def _plain(column: Any) -> Any:
 
 
 def decision_columns(d: Decisions) -> dict[str, Any]:
-    """What was decided on, found and ruled, as columns of the table `decision`, in its words."""
+    """What was decided on, found and ruled, as columns of the table `decision`, in its words; one value for a column
+    that is the same throughout, None for an array without elements."""
     import pandas as pd
 
     m, found, ruled = d.matters, d.found, d.rulings
@@ -119,11 +121,11 @@ def decision_columns(d: Decisions) -> dict[str, Any]:
         "on_day": m.day.astype("datetime64[s]"),
         "release_id": pd.arrays.IntegerArray(np.full(n, d.release_id or 0), np.full(n, d.release_id is None)),
         "known_ids": array_text(d.known_ids),
-        "threshold": np.full(n, d.thresholds.confidence),
-        "part_certain": np.full(n, d.thresholds.part),
+        "threshold": d.thresholds.confidence,
+        "part_certain": d.thresholds.part,
         "area_ids": array_texts(d.area_id),
-        "statuses": word_arrays([a.status for a in d.located.levels]),
-        "on_borders": word_arrays([a.on_border for a in d.located.levels]),
+        "statuses": _but(word_arrays([a.status for a in d.located.levels]), d.located.levels, "status", AREA),
+        "on_borders": _but(word_arrays([a.on_border for a in d.located.levels]), d.located.levels, "on_border", False),
         "border_distance_m": np.where(np.isfinite(found.border_distance), found.border_distance, np.nan),
         **_sparse_columns(d),
         "confidence": d.confidence,
@@ -143,6 +145,12 @@ def decision_columns(d: Decisions) -> dict[str, Any]:
     }
 
 
+def _but(texts: Objects, levels: Sequence[LevelAnswer], name: str, usual: Any) -> Objects:
+    """None where every level answers as usual: the statement that stores fills that in."""
+    texts[np.all([getattr(answer, name) == usual for answer in levels], axis=0)] = None
+    return texts
+
+
 def _sparse_columns(d: Decisions) -> dict[str, Any]:
     """What only some cases have: places around, parts near by, other areas within reach of the error."""
     import pandas as pd
@@ -160,15 +168,15 @@ def _sparse_columns(d: Decisions) -> dict[str, Any]:
     }
 
 
-def _tuples(values: Objects) -> list[str]:
-    """Tuples of words as array texts; each distinct tuple is written once."""
-    texts = {words: array_text(words) for words in set(values.tolist())}
+def _tuples(values: Objects) -> list[str | None]:
+    """Tuples of words as array texts, None for the empty one; each distinct tuple is written once."""
+    texts = {words: array_text(words) if words else None for words in set(values.tolist())}
     return [texts[words] for words in values.tolist()]
 
 
 def _grouped(point: Ints, values: NDArray[Any], n: int, *, most: int | None = None) -> Objects:
-    """Sparse values, sorted by point, as one array text for each of n points, of the first `most` of them."""
-    out = np.full(n, "{}", dtype=object)
+    """Sparse values, sorted by point, as an array text for each of n points (None: no values), at most so many."""
+    out = np.full(n, None, dtype=object)
     if len(point):
         first = np.flatnonzero(np.diff(point, prepend=-1))
         for at, group in zip(point[first].tolist(), np.split(values, first[1:]), strict=True):

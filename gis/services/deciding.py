@@ -83,13 +83,15 @@ class Decided:
     ) -> tuple[dict[str, Any], Decisions]:
         on_step("locate")
         world, here = self._world(slot), self._world(self._today).locator
-        matters = _matters(part, moments)
-        world = replace(world, parts=parts_for(self._p, self._rest, world, matters))
+        m = _matters(part, moments)
+        world = replace(world, parts=parts_for(self._p, self._rest, world, m))
         on_step("decide")
-        d = decide(world, matters)
+        d = decide(world, m)
         columns = _columns(part, moments, d)
-        now = d.located if world.locator is here else here.locate_many(matters.x, matters.y)
-        columns["placement"], columns["status"] = placement(here, now)
+        # On today's map the case lies where it was decided to lie: None takes the areas of the decision.
+        same = world.locator is here
+        placed = None, d.located.levels[0].status
+        columns["placement"], columns["status"] = placed if same else placement(here, here.locate_many(m.x, m.y))
         return columns, d
 
     def _world(self, slot: int) -> World:

@@ -72,7 +72,7 @@ def desk(p: Platform, *, limit: int = 50, after: str | None = None) -> Desk:
 
 def _waiting(p: Platform, connection: Connection, row: Any) -> DeskCase:
     lon, lat = from_working(np.array([row.x]), np.array([row.y]), working=p.place.crs, crs="EPSG:4326")
-    listed = zip(row.candidate_areas, row.candidate_shares, row.candidate_units, strict=True)
+    listed = zip(row.candidate_areas or (), row.candidate_shares or (), row.candidate_units or (), strict=True)
     return DeskCase(
         case=case_no(p, row.received_on, row.id),
         received_at=row.received_at.astimezone(p.place.zone),

@@ -101,14 +101,15 @@ class Storing:
     def _store(self, columns: Sequence[Mapping[str, Any]]) -> None:
         import pandas as pd
 
-        frames = [pd.DataFrame(part) for part in columns]
+        same = _constant(columns)
+        frames = [pd.DataFrame({n: c for n, c in part.items() if n not in same}) for part in columns]
         frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
         store.stage_cases(self._connection, frame.drop(columns="row"))
         frame = self._without_known(frame)
         if frame.empty:
             return
         self._open_months(frame["received_on"].to_numpy())
-        first, last = store.add_staged(self._connection, self._namespace, self._act, srid=self._srid)
+        first, last = store.add_staged(self._connection, self._namespace, self._act, srid=self._srid, same=same)
         self._runs.append((first, last, _short(frame["row"].to_numpy())))
         for outcome, n in frame["outcome"].value_counts().items():
             self._outcome.stored[str(outcome)] += int(n)
@@ -141,6 +142,16 @@ class Storing:
         if months:
             store.open_months(self._connection, sorted(months))
             self._months |= months
+
+
+def _constant(columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The columns that are one value in every part, and the same."""
+    first = {name: c for name, c in columns[0].items() if c is None or isinstance(c, str | float)}
+    return {
+        name: value
+        for name, value in first.items()
+        if all(type(part[name]) is type(value) and part[name] == value for part in columns[1:])
+    }
 
 
 def _short(rows: NDArray[np.int64]) -> Sequence[int] | NDArray[np.int64]:

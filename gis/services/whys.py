@@ -56,7 +56,7 @@ def evidence_of(p: Platform, connection: Connection, d: Any) -> dict[str, Any]:
         **_named("territory_unit", d.territory_unit, units),
         **_named("forward_to", d.forward_to, units),
         **_named("runner_up_unit", d.runner_up_unit, units),
-        "assisting": [_unit(code, units) for code in d.assisting],
+        "assisting": [_unit(code, units) for code in d.assisting or ()],
         "rule": d.rule,
         "rule_from": d.rule_from.isoformat() if d.rule_from else None,
         "rule_reason": d.rule_reason,
@@ -78,7 +78,7 @@ def evidence_of(p: Platform, connection: Connection, d: Any) -> dict[str, Any]:
 
 def _where(p: Platform, connection: Connection, d: Any, units: Names) -> dict[str, Any]:
     names = store.area_names(connection, [i for i in d.area_ids if i is not None])
-    listed = list(zip(d.candidate_areas, d.candidate_shares, d.candidate_units, strict=True))
+    listed = list(zip(d.candidate_areas or (), d.candidate_shares or (), d.candidate_units or (), strict=True))
     across = store.names_of_codes(connection, d.release_id, [c[0] for c in listed] + [d.runner_up_area or ""])
     return {
         "areas": [
@@ -101,7 +101,7 @@ def _where(p: Platform, connection: Connection, d: Any, units: Names) -> dict[st
             for area, share, unit in listed
         ],
         **_named("runner_up_area", d.runner_up_area, across),
-        "places": [_place(word, *store.feature_names(connection, d.release_id, word)) for word in d.places],
+        "places": [_place(word, *store.feature_names(connection, d.release_id, word)) for word in d.places or ()],
         "release": d.release_id,
         "release_title": d.release_title or "",
         "release_document": d.release_document,
@@ -138,7 +138,7 @@ def _parts(connection: Connection, d: Any, units: Names) -> dict[str, Any]:
             "maintainer_name": units.get(row.maintenance_unit, (row.maintenance_unit,) * 2)[0],
             "maintainer_name_en": units.get(row.maintenance_unit, (row.maintenance_unit,) * 2)[1],
         }
-        for i, share in zip(d.part_ids, d.part_shares, strict=True)
+        for i, share in zip(d.part_ids or (), d.part_shares or (), strict=True)
         if (row := rows.get(i)) is not None
     ]
     code = rows[d.part_id].code if d.part_id in rows else None
@@ -177,7 +177,7 @@ def replayed(p: Platform, connection: Connection, d: Any) -> Decisions:
         p.place.desk_threshold if d.threshold is None else d.threshold,
         p.place.part_certain if d.part_certain is None else d.part_certain,
     )
-    known = Known(tuple(d.known_ids), thresholds)
+    known = Known(tuple(d.known_ids or ()), thresholds)
     return decide_in(p, connection, d.release_id, matter_of(d), known=known)
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, or_, select, text, true, tuple_
@@ -81,7 +81,8 @@ def known_keys(connection: Connection, namespace: str, keys: Sequence[str]) -> d
 
 
 def stage_cases(connection: Connection, frame: pd.DataFrame) -> None:
-    """Lay decided reports out for the statements that follow; the columns are those of `case_columns.sql`.
+    """Lay decided reports out for the statements that follow; the columns are those of `case_columns.sql`, those absent
+    are given to `add_staged`.
 
     digest is hex, array columns are PostgreSQL array texts, moments are UTC.
     """
@@ -105,12 +106,18 @@ def open_months(connection: Connection, months: Sequence[date]) -> None:
     connection.execute(text("SELECT open_month(m) FROM unnest(CAST(:months AS date[])) m"), {"months": list(months)})
 
 
-def add_staged(connection: Connection, namespace: str, act: Act, *, srid: int) -> tuple[int, int]:
-    """Store the staged reports with evidence, events and keys; returns the first and the last new case id."""
-    # The rows are held once while four tables take them; 50,000 of them are some 60 MB.
+def add_staged(
+    connection: Connection, namespace: str, act: Act, *, srid: int, same: Mapping[str, Any]
+) -> tuple[int, int]:
+    """Store the staged reports with evidence and keys; returns the first and the last new case id.
+
+    `same` holds the columns that have one value throughout: they are not staged.
+    """
+    # The rows are held once while three tables take them; 50,000 of them are some 60 MB.
     connection.execute(text("SET LOCAL work_mem = '128MB'"))
-    statement = sql_file("add_cases.sql").replace("{staged}", "staged_case s")
-    values = {"namespace": namespace, "by": act.by, "at": act.at, "srid": srid}
+    listed = ", ".join(f"CAST(:{n} AS {kind}) AS {n}" if n in same else n for n, kind in _KINDS.items())
+    statement = sql_file("add_cases.sql").replace("{staged}", f"(SELECT {listed} FROM staged_case) s")
+    values = {"namespace": namespace, "by": act.by, "at": act.at, "srid": srid, **same}
     row = connection.execute(text(statement), values).one()
     return row.first, row.last
 
@@ -140,6 +147,8 @@ def add_case(connection: Connection, columns: Mapping[str, Any], namespace: str 
     return int(connection.execute(_ADD_ONE, values).scalar_one())
 
 
+#: column of a staged report -> its type
+_KINDS: Final = dict(column.split(None, 1) for column in sql_file("case_columns.sql").strip().split(","))
 _ADD_ONE = text(
     sql_file("add_cases.sql").replace(
         "{staged}", f"jsonb_to_record(CAST(:row AS jsonb)) AS s ({sql_file('case_columns.sql')})"

@@ -1,5 +1,7 @@
--- Decided reports become cases, decisions, events and keys in one pass. Each has two or three events: it came in, it was
--- decided, and it may have been closed before we saw it. OFFSET 0 keeps a hash from being worked out once for each use.
+-- Decided reports become cases, decisions and keys in one pass. What each begins with (it came in, it was decided, it may
+-- have been closed before we saw it) is worked out from the decision by the view case_event; here only the end of that
+-- chain is, which the case holds. OFFSET 0 keeps a hash from being worked out once for each use.
+-- Null stands for the usual: an area at every level, no border, placed as decided.
 WITH numbered AS (
     SELECT nextval('gridward.case_id') AS id, s.* FROM {staged} OFFSET 0
 ), begun AS (
@@ -14,24 +16,17 @@ WITH numbered AS (
     SELECT d.*, CASE WHEN closed_at IS NOT NULL
                      THEN event_hash(h2, id, 3, closed_at, 'closed', CAST(:by AS text), '') END AS h3
     FROM decided d
-), events AS (
-    INSERT INTO case_event (case_id, received_on, seq, at, kind, by, note, hash)
-    SELECT id, received_on, e.* FROM given g CROSS JOIN LATERAL (
-        VALUES (1, received_at, 'reported', source, '', h1), (2, CAST(:at AS timestamptz), kind, :by, target, h2),
-               (3, closed_at, 'closed', :by, '', h3)
-    ) e (seq, at, kind, by, note, hash)
-    WHERE e.hash IS NOT NULL
 ), decisions AS (
     INSERT INTO decision (
-        case_id, received_on, seq, decided_at, decided_by,
+        case_id, received_on, seq, decided_at, decided_by, received_at, closed_at,
         x, y, category, accuracy_m, accuracy_level, sigma_m, source, minute, part_picked, on_day, release_id,
         known_ids, threshold, part_certain, area_ids, statuses, on_borders, border_distance_m, places, part_ids,
         part_shares, part_id, candidate_areas, candidate_shares, candidate_units, confidence, unit, territory_unit,
         forward_to, rule_id, precedent_id, settled_by, assisting, runner_up_area, runner_up_unit, scope, outcome,
         desk_reason, engine)
-    SELECT id, received_on, 1, CAST(:at AS timestamptz), :by,
+    SELECT id, received_on, 1, CAST(:at AS timestamptz), :by, received_at, closed_at,
         x, y, category, accuracy_m, accuracy_level, sigma_m, source, minute, part_picked, on_day, release_id,
-        known_ids, threshold, part_certain, area_ids, statuses, on_borders, border_distance_m, places, part_ids,
+        known_ids, threshold, part_certain, area_ids, coalesce(statuses, array_fill('area'::text, ARRAY[cardinality(area_ids)])), coalesce(on_borders, array_fill(false, ARRAY[cardinality(area_ids)])), border_distance_m, places, part_ids,
         part_shares, part_id, candidate_areas, candidate_shares, candidate_units, confidence, unit, territory_unit,
         forward_to, rule_id, precedent_id, settled_by, assisting, runner_up_area, runner_up_unit, scope, outcome,
         desk_reason, engine
@@ -45,7 +40,7 @@ WITH numbered AS (
         id, received_on, received_at, category, source, description, original_x, original_y, original_crs, accuracy_m,
         accuracy_level, part, geom, quad, state, unit, placement, status, closed_at, head)
     SELECT id, received_on, received_at, category, source, description, original_x, original_y, original_crs, accuracy_m,
-        accuracy_level, part_picked, ST_SetSRID(ST_MakePoint(x, y), :srid), quad, state, unit, placement, status, closed_at,
+        accuracy_level, part_picked, ST_SetSRID(ST_MakePoint(x, y), :srid), quad, state, unit, coalesce(placement, area_ids), status, closed_at,
         coalesce(h3, h2)
     FROM given
 )

@@ -3,7 +3,7 @@ WITH next AS (
            (SELECT max(e.seq) + 1 FROM case_event e WHERE e.received_on = c.received_on AND e.case_id = c.id) AS seq
     FROM cases c WHERE c.received_on = :day AND c.id = :id
 ), added AS (
-    INSERT INTO case_event (case_id, received_on, seq, at, kind, by, note, hash)
+    INSERT INTO case_step (case_id, received_on, seq, at, kind, by, note, hash)
     SELECT id, received_on, seq, CAST(:at AS timestamptz), :kind, :by, :note,
            event_hash(head, id, seq, CAST(:at AS timestamptz), :kind, :by, :note)
     FROM next

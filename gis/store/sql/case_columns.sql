@@ -1,4 +1,4 @@
-key text COLLATE "C", digest text, received_on date, received_at timestamptz, description text, original_x double
+key text, digest text, received_on date, received_at timestamptz, description text, original_x double
 precision, original_y double precision, original_crs text, quad bigint, state text, placement bigint[], status text,
 closed_at timestamptz, x double precision, y double precision, category text, accuracy_m double precision,
 accuracy_level double precision, sigma_m double precision, source text, minute smallint, part_picked text, on_day

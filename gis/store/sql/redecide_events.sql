@@ -1,4 +1,4 @@
-INSERT INTO case_event (case_id, received_on, seq, at, kind, by, note, hash)
+INSERT INTO case_step (case_id, received_on, seq, at, kind, by, note, hash)
 SELECT s.id, s.received_on, n.seq, :at, s.kind, :by, s.note,
        event_hash(c.head, s.id, n.seq, CAST(:at AS timestamptz), s.kind, :by, s.note)
 FROM staged_redecision s

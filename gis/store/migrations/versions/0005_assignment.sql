@@ -31,6 +31,7 @@ ALTER TABLE cases ADD accuracy_level double precision NOT NULL DEFAULT 0.68
     CHECK (accuracy_level > 0 AND accuracy_level < 1);
 ALTER TABLE cases ADD part text COLLATE "C" NOT NULL DEFAULT '';
 
+-- Arrays are null where there is nothing to list: for most cases.
 ALTER TABLE decision
     -- inputs
     ADD accuracy_level double precision NOT NULL DEFAULT 0.68,
@@ -40,20 +41,20 @@ ALTER TABLE decision
     ADD part_picked text COLLATE "C" NOT NULL DEFAULT '',
     ADD threshold double precision,             -- confidence below which the border desk decides
     ADD part_certain double precision,          -- share above which a part is taken silently
-    ADD known_ids bigint[] NOT NULL DEFAULT '{}',   -- newest rows of the registers by then: units, territories, rules,
+    ADD known_ids bigint[],                     -- newest rows of the registers by then: units, territories, rules,
                                                 -- categories, precedents, parts
     -- what was found
-    ADD places text[] NOT NULL DEFAULT '{}',    -- layer:code of the places around the spot
-    ADD part_ids bigint[] NOT NULL DEFAULT '{}',
-    ADD part_shares double precision[] NOT NULL DEFAULT '{}',
+    ADD places text[],    -- layer:code of the places around the spot
+    ADD part_ids bigint[],
+    ADD part_shares double precision[],
     ADD part_id bigint,                         -- the part that is meant, where that is clear
-    ADD candidate_areas text[] NOT NULL DEFAULT '{}',   -- unit level; 'outside' and 'gap' by their words
-    ADD candidate_shares double precision[] NOT NULL DEFAULT '{}',
-    ADD candidate_units text[] NOT NULL DEFAULT '{}',   -- who would lead there, after rules
+    ADD candidate_areas text[],   -- unit level; 'outside' and 'gap' by their words
+    ADD candidate_shares double precision[],
+    ADD candidate_units text[],   -- who would lead there, after rules
     -- what was ruled
     ADD settled_by text NOT NULL DEFAULT '',    -- territory, rule, part, precedent, person; '' = nobody yet
     ADD precedent_id bigint,
-    ADD assisting text[] NOT NULL DEFAULT '{}',
+    ADD assisting text[],
     ADD desk_reason text NOT NULL DEFAULT '',   -- border, confidence, no_unit, part, returned
     ADD reason text NOT NULL DEFAULT '';        -- a person's words
 
