@@ -83,18 +83,15 @@ def _sql_row(world: World, n: int) -> Row:
             uniform = uniform_points(locator.areas, n - n // 5)
             awkward = awkward_points(locator.areas, n // 5)
             x, y = (np.concatenate([a, b]) for a, b in zip(uniform, awkward, strict=True))
-            told = _ids(locator.areas, by_sql(connection, release, x, y), n)
+            told = by_sql(connection, release, platform.place.level_names, x, y)
     finally:
         platform.close()
-    ours = _ids(locator.areas, locator.locate_many(x, y), n)
-    other = int((told != ours).any(axis=0).sum())
+    ours = _ids(locator.areas, locator.locate_many(x, y))
+    other = int((told != ours).any(axis=1).sum())
     return Row(what, f"{other}", goal=verdict(other == 0, "0"), note="all levels of a release of the sample district")
 
 
-def _ids(areas: AreaSet, found: Any, n: int) -> Ints:
-    """(levels, n) ids of areas, 0 for none: from answers by index, or from a table of ids either way up."""
-    if isinstance(found, Located):
-        both = zip(areas.levels, found.levels, strict=True)
-        return np.stack([np.append(level.ids, 0)[answer.index] for level, answer in both])
-    table = np.nan_to_num(np.asarray(found, dtype=float)).astype(np.int64)
-    return np.maximum(table if table.shape == (len(areas.levels), n) else table.T, 0)
+def _ids(areas: AreaSet, found: Located) -> Ints:
+    """The ids of the areas as (points, levels), -1 for none: as the store tells them."""
+    both = zip(areas.levels, found.levels, strict=True)
+    return np.stack([np.append(level.ids, -1)[answer.index] for level, answer in both], axis=1)
