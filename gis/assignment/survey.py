@@ -7,7 +7,7 @@ be meant, the matter has alternatives: areas and parts' units with their shares 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -66,7 +66,7 @@ def survey(world: World, matters: Matters) -> Survey:
     sigma = sigma_of(matters.accuracy, matters.level, world.line_accuracy)
     distance = world.locator.border_distance(world.unit_level, matters.x, matters.y)
     part = _part(world, matters)
-    grounds = _grounds(world, matters, located, part)
+    grounds = _grounds(world, matters, located, _likeliest(world, part))
     shares = _shares(world, matters, sigma, distance)
     alternatives = _crossed(_of_areas(world, shares, grounds), _of_parts(world, part, grounds), grounds, located, world)
     return Survey(located, distance, sigma, grounds, part, alternatives)
@@ -77,6 +77,18 @@ def _part(world: World, matters: Matters) -> PartMatch:
     types = world.register.part_types_of(matters)
     asked = Asked(matters.x, matters.y, own, types, matters.day, matters.part)
     return match(world.parts, asked, certain=world.thresholds.part)
+
+
+def _likeliest(world: World, part: PartMatch) -> PartMatch:
+    """With the units of the likeliest part where none is certain: they are proposed, and weighed like any other."""
+    first = np.flatnonzero(np.diff(part.point, prepend=-1))
+    first = first[part.unclear[part.point[first]]]
+    point, which = part.point[first], part.candidate[first]
+    units = []
+    for role, column in zip(_ROLES, ("owner_unit", "maintenance_unit", "supervising_unit"), strict=True):
+        units.append(getattr(part, role).copy())
+        units[-1][point] = getattr(world.parts, column)[which]
+    return replace(part, owner=units[0], maintainer=units[1], supervisor=units[2])
 
 
 def codes_of(codes: Objects, index: NDArray[np.integer[Any]]) -> Objects:

@@ -26,7 +26,9 @@ WITH numbered AS (
         desk_reason, engine)
     SELECT id, received_on, 1, CAST(:at AS timestamptz), :by, received_at, closed_at,
         x, y, category, accuracy_m, accuracy_level, sigma_m, source, minute, part_picked, on_day, release_id,
-        known_ids, threshold, part_certain, area_ids, coalesce(statuses, array_fill('area'::text, ARRAY[cardinality(area_ids)])), coalesce(on_borders, array_fill(false, ARRAY[cardinality(area_ids)])), border_distance_m, places, part_ids,
+        known_ids, threshold, part_certain, area_ids,
+        coalesce(statuses, array_fill('area'::text, ARRAY[cardinality(area_ids)])),
+        coalesce(on_borders, array_fill(false, ARRAY[cardinality(area_ids)])), border_distance_m, places, part_ids,
         part_shares, part_id, candidate_areas, candidate_shares, candidate_units, confidence, unit, territory_unit,
         forward_to, rule_id, precedent_id, settled_by, assisting, runner_up_area, runner_up_unit, scope, outcome,
         desk_reason, engine

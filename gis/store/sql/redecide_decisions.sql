@@ -6,7 +6,8 @@ INSERT INTO decision (case_id, received_on, seq, decided_at, decided_by,
                       runner_up_unit, scope, outcome, desk_reason, reason, engine)
 SELECT s.id, s.received_on, n.seq, :at, :by,
        s.x, s.y, s.category, s.accuracy_m, s.accuracy_level, s.sigma_m, s.source, s.minute, s.part_picked, s.on_day,
-       s.release_id, s.known_ids, s.threshold, s.part_certain, s.area_ids, s.statuses, s.on_borders, s.border_distance_m, s.places,
+       s.release_id, s.known_ids, s.threshold, s.part_certain, s.area_ids, coalesce(s.statuses, array_fill('area'::text, ARRAY[cardinality(s.area_ids)])),
+       coalesce(s.on_borders, array_fill(false, ARRAY[cardinality(s.area_ids)])), s.border_distance_m, s.places,
        s.part_ids, s.part_shares, s.part_id, s.candidate_areas, s.candidate_shares, s.candidate_units, s.confidence,
        s.unit, s.territory_unit, s.forward_to, s.rule_id, s.precedent_id, s.settled_by, s.assisting, s.runner_up_area,
        s.runner_up_unit, s.scope, s.outcome, s.desk_reason, s.reason, s.engine
