@@ -31,7 +31,10 @@ _STYLE: Final = {
     "place": ("#e2ecdc", "#8fac80", 1.0, "场所 place"),
 }
 _FAINT: Final = frozenset({"error", "precedent", "overlap"})  #: what lies below shows through
-_ROUND: Final = {"spot", "before"}
+_BROAD: Final = frozenset(
+    {"road", "river"}
+)  #: drawn broad and faint where only their middle is known, so that a border in it is seen
+_ROUND: Final = frozenset({"spot", "before"})
 
 Box = tuple[float, float, float, float]
 
@@ -194,6 +197,8 @@ def _look(kind: str, *, lines: bool) -> str:
     fill, stroke, width, _ = _STYLE[kind]
     faint = ' fill-opacity="0.18"' if kind == "error" else ' fill-opacity="0.6"' if kind in _FAINT else ""
     dashed = ' stroke-dasharray="6 4"' if kind in ("moved", "precedent") else ""
+    if lines and kind in _BROAD:
+        return f'fill="none" stroke="{stroke}" stroke-width="7" stroke-opacity="0.5"'
     return f'fill="{"none" if lines else fill}"{faint} stroke="{stroke}" stroke-width="{width}"{dashed}'
 
 
