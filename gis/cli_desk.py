@@ -200,7 +200,7 @@ def balance(ctx: click.Context, months: int, as_json: bool) -> None:
 @click.option("-o", "--output", required=True, help="Folder or .zip to write.")
 @click.pass_context
 def packet(ctx: click.Context, case: str, output: str) -> None:
-    """Write the map packet of a case: a drawn map, the areas and past rulings as GeoJSON, the reasons in words."""
+    """Write the map packet of a case: a drawn map, what is on it as GeoJSON, the reasons and past rulings in words."""
     from gis.services.packets import write_packet
 
     files = write_packet(platform_of(ctx), case, output)

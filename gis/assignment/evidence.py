@@ -183,7 +183,6 @@ def _runners_up(candidates: Candidates, grounds: Grounds, lead: Objects, by_rule
     n = len(lead)
     area, unit = np.full(n, "", dtype=object), by_rule.copy()
     other = np.flatnonzero(candidates.unit != lead[candidates.point])[::-1]  # reversed: the largest is written last
-    area[candidates.point[other]] = candidates.area[other]
     unit[candidates.point[other]] = candidates.unit[other]
     unit[np.isin(unit.astype(str), ("outside", "gap"))] = ""
     beyond = np.flatnonzero(~_prefixed(grounds.finest[candidates.point], candidates.area))[::-1]
