@@ -106,7 +106,7 @@ class Borders:
     @cached_property
     def _squares(self) -> tuple[tuple[float, ...], NDArray[np.int32], NDArray[np.int32]]:
         """Squares, their side a fraction of the usual distance between borders: grid, edges in them, where they end."""
-        from gis.assignment.kernels import register
+        from gis.assignment.registering import register
 
         edges: Any = self._edges
         extent = np.maximum(np.ptp(edges.reshape(-1, 2), axis=0), 1e-9)

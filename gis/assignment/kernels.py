@@ -19,7 +19,7 @@ import numpy as np
 
 from gis.assignment.compiled import compiled
 
-__all__ = ["TINY", "UNDECIDED", "fill_squares", "locate", "make_records", "register", "turn"]
+__all__ = ["TINY", "UNDECIDED", "fill_squares", "locate", "make_records", "turn"]
 
 TINY = 1e-130  #: products of coordinates from here on keep all their bits in doubles
 UNDECIDED = -1  #: the code of a point that has to be decided elsewhere
@@ -124,38 +124,6 @@ def _above(edge: Any, low: float, high: float, y: float, at: int) -> bool:
 def _above_corner(edge: Any, low: float, high: float, x0: float, y0: float) -> bool:
     at = turn(edge[0], edge[1], edge[2], edge[3], x0, y0) if low <= y0 < high else 1
     return _above(edge, low, high, y0, at)
-
-
-@compiled()
-def register(edges: Any, grid: Any, counts: Any, places: Any) -> int:
-    """Note each edge in every square it touches; returns the number of notes.
-
-    grid: (west, south, side, columns, rows, margin). First call with empty `places`: adds to counts[square]. Second
-    call with counts[square] = where the square's notes begin: writes the edge's number there and moves on.
-    """
-    west, south, side, columns, _, margin = grid
-    wide = int(columns)
-    notes = 0
-    for k in range(len(edges)):
-        ax, ay, bx, by = edges[k]
-        left, right = min(ax, bx), max(ax, bx)
-        low, high = min(ay, by), max(ay, by)
-        first, last = int((low - margin - south) / side), int((high + margin - south) / side)
-        for row in range(first, last + 1):
-            start, end = left, right
-            if first != last and by != ay:
-                base = south + row * side
-                t0 = min(max((base - margin - ay) / (by - ay), 0.0), 1.0)
-                t1 = min(max((base + side + margin - ay) / (by - ay), 0.0), 1.0)
-                xa, xb = ax + t0 * (bx - ax), ax + t1 * (bx - ax)
-                start, end = max(left, min(xa, xb)), min(right, max(xa, xb))
-            for column in range(int((start - margin - west) / side), int((end + margin - west) / side) + 1):
-                square = row * wide + column
-                if len(places):
-                    places[counts[square]] = k
-                counts[square] += 1
-                notes += 1
-    return notes
 
 
 @compiled()
@@ -339,14 +307,15 @@ def _locate_block(points: Any, squares: Any, records: Any, tables: Any, out: Any
     chain, code_of, starts = tables
     x, y = points
     answer = np.empty(len(x), dtype=np.int32)
-    crossed = np.empty((2, len(x)), dtype=np.int32)
+    crossed = np.empty(len(x), dtype=np.int32)
     n = _look_up(points, squares, len(chain) - 1, answer, crossed)
     flags[:, :] = False
+    heads = np.empty((n, 4), dtype=np.int64)
+    left = _fetch(crossed, answer, records, heads)
     more = (records, chain, starts, flags)
     for j in range(n):
-        i = crossed[0, j]
-        answer[i] = _decide(i, (x[i], y[i]), (-1 - answer[i], crossed[1, j]), squares[0], more)
-    left = 0
+        i = crossed[j]
+        answer[i] = _decide(i, (x[i], y[i]), (heads[j, 0], heads[j, 1], heads[j, 2], heads[j, 3]), squares[0], more)
     for level in range(len(starts)):
         for i in range(len(x)):
             index[level, i] = chain[answer[i], level]
@@ -357,37 +326,55 @@ def _locate_block(points: Any, squares: Any, records: Any, tables: Any, out: Any
 
 @compiled()
 def _look_up(points: Any, squares: Any, outside: int, answer: Any, crossed: Any) -> int:
-    """Read each point's square; the points of crossed ones are listed with it. A loop without jumps hides the waits."""
+    """Read each point's square; returns how many are crossed and lists their points. No jumps: the reads overlap."""
     x, y = points
     (west, south, side, columns, rows, _), raster = squares
     wide = np.int64(columns)
     per_metre = 1.0 / side
-    n: Any = 0
     for i in range(len(x)):
         column, row = (x[i] - west) * per_metre, (y[i] - south) * per_metre
         within = (column >= 0.0) & (column < columns) & (row >= 0.0) & (row < rows)
-        square = np.int64(row) * wide + np.int64(column) if within else np.int64(0)
-        found = raster[square] if within else np.int32(outside)
-        answer[i] = found
-        crossed[0, n], crossed[1, n] = i, square
-        n += found < 0
+        square = np.int64(row if within else 0.0) * wide + np.int64(column if within else 0.0)
+        found = raster[square]
+        answer[i] = found if within else np.int32(outside)
+    n: Any = 0
+    for i in range(len(x)):
+        crossed[n] = i
+        n += answer[i] < 0
     return int(n)
 
 
 @compiled()
-def _decide(i: int, point: Any, square: Any, grid: Any, more: Any) -> int:
+def _fetch(crossed: Any, answer: Any, records: Any, heads: Any) -> int:
+    """Copy the heads that will be needed, and touch what they lead to, so that the memory's delays overlap; returns 0.
+
+    One row more than the heads need keeps the touch of an empty last one within the arrays.
+    """
+    segments, masks, areas, all_heads = records
+    for j in range(len(heads)):
+        number = -1 - answer[crossed[j]]
+        heads[j, 0], heads[j, 1] = all_heads[number, 0], all_heads[number, 1]
+        heads[j, 2], heads[j, 3] = all_heads[number, 2], all_heads[number, 3]
+    idle = 0
+    for j in range(len(heads)):
+        at = heads[j, 0]
+        idle += np.isnan(segments[at, 0]) + (masks[at] == 0) + (areas[heads[j, 1]] < 0)
+    return idle
+
+
+@compiled()
+def _decide(i: int, point: Any, head: Any, grid: Any, more: Any) -> int:
     """The area that answers in a crossed square; flags its borders. The row before the last means: not decided here."""
-    (segments, masks, areas, heads), chain, starts, flags = more
+    (segments, masks, areas, _), chain, starts, flags = more
     x, y = point
-    number, place = square
-    first, listed, counts = heads[number, 0], heads[number, 1], heads[number, 2]
+    first, listed, counts = head[0], head[1], head[2]
     tiny = (x != 0.0 and abs(x) < TINY) or (y != 0.0 and abs(y) < TINY)
     if tiny or counts >> 32 == 0:
         return len(chain) - 2
-    row, column = divmod(place, np.int32(grid[3]))
-    corner = (grid[0] + column * grid[2], grid[1] + row * grid[2])
+    side, per_metre = grid[2], 1.0 / grid[2]
+    corner = (grid[0] + int((x - grid[0]) * per_metre) * side, grid[1] + int((y - grid[1]) * per_metre) * side)
     other, border = _ask(first, first + (counts & 0xFFFFFFFF), corner, point, segments, masks)
-    covering = (np.uint64(heads[number, 3]) ^ other) | border
+    covering = (np.uint64(head[3]) ^ other) | border
     if covering == np.uint64(0):
         return len(chain) - 1
     bit = 0

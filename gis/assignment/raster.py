@@ -115,15 +115,16 @@ def grid_of(edges: Floats, side: float) -> tuple[float, float, float, float, flo
 def _filled(edges: Floats, first: Ints, grid: tuple[float, ...]) -> tuple[NDArray[np.int32], tuple[Any, Any, Any, Any]]:
     """The squares, and the records of the crossed ones."""
     from gis.assignment import kernels
+    from gis.assignment.registering import register
 
     count = int(grid[3] * grid[4])
     ends = np.zeros(count, dtype=np.int32)
-    total = kernels.register(edges, grid, ends, np.empty(0, dtype=np.int32))
+    total = register(edges, grid, ends, np.empty(0, dtype=np.int32))
     crossed = np.flatnonzero(ends)
     note_ends = ends[crossed].cumsum()
     ends[crossed] = np.concatenate([[0], note_ends[:-1]])
     notes = np.empty(total, dtype=np.int32)
-    kernels.register(edges, grid, ends, notes)
+    register(edges, grid, ends, notes)
     areas = len(first) - 1
     squares = ends
     squares[:] = areas + 1
@@ -136,13 +137,13 @@ def _filled(edges: Floats, first: Ints, grid: tuple[float, ...]) -> tuple[NDArra
     covers = np.empty(int(cover_ends[-1]), dtype=np.int32)
     kernels.fill_squares(numbered, grid, squares, cover_ends - cover_counts, covers)
     out = (
-        np.empty((total, 4)),
-        np.empty(total, dtype=np.uint64),
-        np.empty(total + len(covers), dtype=np.int32),
+        np.zeros((total + 1, 4)),
+        np.ones(total + 1, dtype=np.uint64),
+        np.zeros(total + len(covers) + 1, dtype=np.int32),
         np.empty((len(crossed), 4), dtype=np.int64),
     )
     kept, listed = kernels.make_records(edges, owner, (notes, note_ends), (covers, cover_ends), out)
-    return squares, (out[0][:kept].copy(), out[1][:kept].copy(), out[2][:listed].copy(), out[3])
+    return squares, (out[0][: kept + 1].copy(), out[1][: kept + 1].copy(), out[2][: listed + 1].copy(), out[3])
 
 
 def _boxes(edges: Floats, first: Ints, grid: tuple[float, ...]) -> Ints:
