@@ -134,9 +134,10 @@ def test_history_can_be_added_to_and_nothing_else(platform: Platform, connection
     assert refused(connection, f"DELETE FROM {table}")
 
 
-@pytest.mark.parametrize("table", ["decision", "case_event", "release_event"])
+@pytest.mark.parametrize("table", ["decision", "case_step", "ruling", "release_event"])
 def test_not_even_the_owner_changes_history(own_platform: Platform, table: str) -> None:
-    report_at(own_platform, 0.5, 0.5)
+    no = report_at(own_platform, 0.5, 0.5)
+    desk.rule(own_platform, no, "S2", Act("dispatcher", NOW, "theirs"))
     url = own_platform.settings.owner_url or ""
     with create_engine(url, poolclass=NullPool).connect() as owner:
         owner.execute(text(f"ALTER TABLE gridward.{table} NO FORCE ROW LEVEL SECURITY"))
