@@ -1,4 +1,4 @@
-key text COLLATE "C", digest text, received_on date, received_at timestamptz, category text, source text,
+key text, digest text, received_on date, received_at timestamptz, category text, source text,
 description text, original_x double precision, original_y double precision, original_crs text,
 accuracy_m double precision, accuracy_level double precision, part text, x double precision, y double precision,
 quad bigint, state text, placement bigint[], status text, closed_at timestamptz, on_day date, minute smallint,
