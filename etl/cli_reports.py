@@ -6,14 +6,15 @@ import csv
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from etl.reports import Columns, Parsed, ReportFile, parse_reports, reject_limit
+from etl.reports import Columns, Reading, Rejected, ReportFile, reject_limit, taken
+from gis.acts import Act
 from gis.cli import platform_of
 from gis.errors import BadOption, FileFault
 from gis.periods import local_day
@@ -60,7 +61,11 @@ def reports() -> None:
 @click.option("--id", "id_", default="", help="Column of the source's own id (default: the row's words).")
 @click.option("--time", "time_", default="", help="Column of the time received (default: now).")
 @click.option("--category", default="", help="Column of the category code.")
-@click.option("--accuracy", default="", help="Column of the accuracy: metres, radius holding 68 %.")
+@click.option("--accuracy", default="", help="Column of the accuracy: radius in metres.")
+@click.option(
+    "--accuracy-level", default=0.68, show_default=True, help="Share of the error that the accuracy's radius holds."
+)
+@click.option("--part", default="", help="Column of the identifier of the part that the reporter picked.")
 @click.option("--state", default="", help="Column of the state: open or closed.")
 @click.option("--closed", default="", help="Column of the time closed.")
 @click.option("--source", default="", help="Column of the source (default: all from the public).")
@@ -71,18 +76,19 @@ def reports() -> None:
 )
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
-def load(
-    ctx: click.Context, /, file: str, crs: str, encoding: str, max_rejects: str, as_json: bool, **names: str
-) -> None:
+def load(ctx: click.Context, /, file: str, crs: str, max_rejects: str, as_json: bool, **said: Any) -> None:
     """Load a CSV of reports: each is located at every level, assigned by rule, and stored with its evidence.
 
     Loading the same file or ids again stores nothing new.
     """
-    named = {name.removesuffix("_"): value for name, value in names.items()}
+    encoding, level = said.pop("encoding"), said.pop("accuracy_level")
+    if not 0.0 < level < 1.0:
+        raise BadOption(f"--accuracy-level is {level}; wanted a share between 0 and 1, such as 0.68 or 0.95.")
+    named = {name.removesuffix("_"): value for name, value in said.items()}
     reject_limit(max_rejects, 1)
     answer = load_file(
         platform_of(ctx),
-        ReportFile(Path(file), Columns(**named), crs, encoding),
+        ReportFile(Path(file), Columns(**named), crs, encoding, level),
         max_rejects=max_rejects,
         quiet=as_json,
     )
@@ -107,32 +113,43 @@ def load_file(p: Platform, file: ReportFile, *, max_rejects: str = "1%", quiet: 
     categories = (
         casework.known_categories(p, local_day(now, p.place.timezone)) if file.columns.category else frozenset[str]()
     )
-    parsed = parse_reports(file, place=p.place, categories=categories, now=now, on_step=step)
-    _require_few(file.path, parsed, max_rejects)
-    outcome = casework.load(p, parsed.batch, namespace=NAMESPACE, by="reports load", now=now, on_step=step)
+    reading = Reading(file, place=p.place, categories=categories, now=now, on_step=step)
+    outcome = casework.load_many(
+        p,
+        reading.batches(),
+        namespace=NAMESPACE,
+        act=Act("reports load", now),
+        on_step=step,
+        accept=lambda found: _require_few(file.path, reading.rows, _rejected(reading, found), max_rejects),
+    )
     seconds = split.end()
     if shown:
         click.echo("\r" + " " * 14 + "\r", err=True, nl=False)
-    answer: dict[str, Any] = {
-        "rows": parsed.rows,
+    rejected = _rejected(reading, outcome)
+    return {
+        "rows": reading.rows,
         "new": outcome.new,
         **outcome.stored,
-        "known": outcome.known + parsed.repeated,
+        "known": outcome.known + outcome.repeated + reading.repeated,
         "known_differing": outcome.differing,
-        "rejected": len(parsed.rejected),
-        "rejects": [{"row": r.row, "reason": r.reason} for r in parsed.rejected],
+        "rejected": len(rejected),
+        "rejects": [{"row": r.row, "reason": r.reason} for r in rejected],
         "seconds": seconds,
     }
-    return answer
 
 
-def _require_few(path: Path, parsed: Parsed, max_rejects: str) -> None:
-    limit = reject_limit(max_rejects, parsed.rows)
-    if len(parsed.rejected) > limit:
-        shown = "\n".join(f"  row {r.row}: {r.reason}" for r in parsed.rejected[:20])
-        more = f"\n  … and {len(parsed.rejected) - 20} more" if len(parsed.rejected) > 20 else ""
+def _rejected(reading: Reading, outcome: casework.LoadOutcome) -> list[Rejected]:
+    """Every row that is not stored: for what it says, or for an id that a row of an earlier chunk has."""
+    clashes = [Rejected(clash.row, taken(clash.key, clash.first)) for clash in outcome.clashes]
+    return sorted((*reading.rejected, *clashes), key=lambda r: r.row)
+
+
+def _require_few(path: Path, rows: int, rejected: Sequence[Rejected], max_rejects: str) -> None:
+    if len(rejected) > reject_limit(max_rejects, rows):
+        shown = "\n".join(f"  row {r.row}: {r.reason}" for r in rejected[:20])
+        more = f"\n  … and {len(rejected) - 20} more" if len(rejected) > 20 else ""
         raise FileFault(
-            f"{len(parsed.rejected)} of {parsed.rows} rows of {path.name} are bad, more than --max-rejects "
+            f"{len(rejected)} of {rows} rows of {path.name} are bad, more than --max-rejects "
             f"{max_rejects} allows; nothing was stored. Correct them, or allow more with --max-rejects:\n{shown}{more}"
         )
 

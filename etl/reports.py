@@ -7,7 +7,8 @@ of a row rejects that row by number and reason. Row 1 is the first below the hea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +18,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gis.crs import from_working, parse_crs, to_working
-from gis.errors import BadOption, FileFault, UnknownCrs
+from etl.report_checks import Counts, Nearness
+from gis.crs import parse_crs, to_working
+from gis.errors import BadOption, FileFault
 from gis.place import Place
 from gis.reports import ReportBatch
 
-__all__ = ["Columns", "Parsed", "Rejected", "ReportFile", "parse_reports", "reject_limit"]
+__all__ = ["CHUNK", "Columns", "Parsed", "Reading", "Rejected", "ReportFile", "parse_reports", "reject_limit", "taken"]
+
+CHUNK: Final = 50_000  #: rows judged, decided and stored at a time
+
+Floats = NDArray[np.float64]
 
 _EARLIEST: Final = np.datetime64("2000-01-01", "us")
 _OFFSET: Final = r"(?:Z|[+-]\d{2}:?\d{2})$"
@@ -42,6 +48,7 @@ class Columns:
     closed: str = ""
     source: str = ""
     description: str = ""
+    part: str = ""
 
     def named(self) -> list[str]:
         return [name for name in (getattr(self, field) for field in self.__slots__) if name]
@@ -84,8 +91,9 @@ def reject_limit(text: str, rows: int) -> float:
 class _Sheet:
     """The rows still standing: each check strikes rows with a reason, the first reason counts."""
 
-    def __init__(self, table: pd.DataFrame) -> None:
+    def __init__(self, table: pd.DataFrame, first: int) -> None:
         self.table = table
+        self.first = first  #: rows of the file before these
         self.reason = np.full(len(table), "", dtype=object)
 
     def text(self, column: str, default: str = "") -> NDArray[np.object_]:
@@ -104,12 +112,14 @@ class _Sheet:
 
 @dataclass(frozen=True, slots=True)
 class ReportFile:
-    """A CSV of reports and what its sender says of it; `crs` is the word for the CRS of its x and y columns."""
+    """A CSV of reports and what its sender says of it: the word for the CRS of its x and y columns, and the share of
+    the error that its accuracies' radii hold."""
 
     path: Path
     columns: Columns
     crs: str
     encoding: str = "utf-8-sig"
+    level: float = 0.68
 
 
 def parse_reports(
@@ -120,58 +130,134 @@ def parse_reports(
     now: datetime,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Parsed:
-    """Parse and judge a CSV of reports; `now` bounds what can have happened. Raises FileFault or UnknownCrs."""
-    word, columns = parse_crs(file.crs), file.columns
-    on_step("parse")
-    sheet = _Sheet(_read(file.path, columns, file.encoding))
-    x, y = _number(sheet, columns.x, "x"), _number(sheet, columns.y, "y")
-    source = sheet.text(columns.source, "public")
-    sheet.strike(
-        ~np.isin(source.astype(str), place.sources),
-        lambda i: f"unknown source {source[i]!r}; known are {', '.join(place.sources)}",
-    )
-    category = _categories(sheet, columns, categories)
-    accuracy = _accuracy(sheet, columns, source, place)
-    received = _received(sheet, columns, place, now)
-    closed = _closed(sheet, columns, received, place, now)
-    description = sheet.text(columns.description)
-    _strike_nul(sheet, columns)
-    on_step("project")
-    east, north = _project(sheet, (x, y), word, place)
-    on_step("parse")
-    digest = _digests(sheet.table)
-    key, repeated = _keys(sheet, columns, digest)
-    keep = sheet.good & ~repeated
-    batch = ReportBatch(
-        row=np.flatnonzero(keep) + 1,
-        key=key[keep],
-        digest=digest[keep],
-        x=x[keep],
-        y=y[keep],
-        crs=word,
-        working_x=east[keep],
-        working_y=north[keep],
-        accuracy=accuracy[keep],
-        received=received[keep],
-        closed=closed[keep],
-        category=category[keep],
-        source=source[keep],
-        description=description[keep],
-        level=np.full(int(keep.sum()), place.accuracy_level),
-        part=np.full(int(keep.sum()), "", dtype=object),
-    )
-    struck = np.flatnonzero(~sheet.good).tolist()
-    rejected = tuple(Rejected(i + 1, str(sheet.reason[i])) for i in struck)
-    return Parsed(len(sheet.reason), batch, rejected, int((repeated & sheet.good).sum()))
+    """Parse and judge a CSV at once; `now` bounds what can have happened. Raises FileFault or UnknownCrs."""
+    reading = Reading(file, place=place, categories=categories, now=now, on_step=on_step, chunk=None)
+    [batch] = reading.batches()
+    return Parsed(reading.rows, batch, tuple(reading.rejected), reading.repeated)
 
 
-def _read(path: Path, columns: Columns, encoding: str) -> pd.DataFrame:
+class Reading:
+    """A CSV parsed and judged chunk after chunk, so that its size does not matter.
+
+    While `batches` goes on, `rows`, `rejected` and `repeated` count what went by. Whether the positions as a whole are
+    plausible is known, and a FileFault raised, only at the end: store in one transaction.
+    """
+
+    def __init__(
+        self,
+        file: ReportFile,
+        *,
+        place: Place,
+        categories: frozenset[str],
+        now: datetime,
+        on_step: Callable[[str], None] = lambda _: None,
+        chunk: int | None = CHUNK,
+    ) -> None:
+        self.rows = 0
+        self.rejected: list[Rejected] = []
+        self.repeated = 0
+        self._file, self._place, self._categories, self._now = file, place, categories, now
+        self._word, self._on_step, self._chunk = parse_crs(file.crs), on_step, chunk
+        self._counts = Counts()
+        self._nearness = Nearness(place, self._word)
+
+    def batches(self) -> Iterator[ReportBatch]:
+        """The reports, a chunk of rows at a time. Raises FileFault."""
+        self._on_step("parse")
+        for table in _read(self._file.path, self._file.columns, self._file.encoding, self._chunk):
+            yield self._judged(_Sheet(table, self.rows))
+            self._on_step("parse")
+        self._nearness.require()
+
+    def _judged(self, sheet: _Sheet) -> ReportBatch:
+        columns, place, now = self._file.columns, self._place, self._now
+        x, y = _number(sheet, columns.x, "x"), _number(sheet, columns.y, "y")
+        source = sheet.text(columns.source, "public")
+        sheet.strike(
+            ~np.isin(source.astype(str), place.sources),
+            lambda i: f"unknown source {source[i]!r}; known are {', '.join(place.sources)}",
+        )
+        category = _categories(sheet, columns, self._categories)
+        accuracy = _accuracy(sheet, columns, source, place)
+        received = _received(sheet, columns, place, now)
+        closed = _closed(sheet, columns, received, place, now)
+        _strike_nul(sheet, columns)
+        self._on_step("project")
+        east, north = self._project(sheet, x, y)
+        self._on_step("parse")
+        digest = _digests(sheet.table)
+        key, repeated = self._keys(sheet, digest)
+        keep = sheet.good & ~repeated
+        struck = np.flatnonzero(~sheet.good).tolist()
+        self.rejected += [Rejected(sheet.first + i + 1, str(sheet.reason[i])) for i in struck]
+        self.repeated += int((repeated & sheet.good).sum())
+        self.rows += len(keep)
+        return ReportBatch(
+            row=np.flatnonzero(keep) + 1 + sheet.first,
+            key=key[keep],
+            digest=digest[keep],
+            x=x[keep],
+            y=y[keep],
+            crs=self._word,
+            working_x=east[keep],
+            working_y=north[keep],
+            accuracy=accuracy[keep],
+            received=received[keep],
+            closed=closed[keep],
+            category=category[keep],
+            source=source[keep],
+            description=sheet.text(columns.description)[keep],
+            level=self._file.level,
+            part=sheet.text(columns.part)[keep] if columns.part else "",
+        )
+
+    def _project(self, sheet: _Sheet, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        east, north = to_working(x, y, crs=self._word, working=self._place.crs)
+        numbers = np.isfinite(x) & np.isfinite(y)
+        sheet.strike(numbers & ~np.isfinite(east), lambda i: f"x={x[i]}, y={y[i]} is no position in {self._word}")
+        self._nearness.add((x[numbers], y[numbers]), (east[numbers], north[numbers]))
+        return east, north
+
+    def _keys(self, sheet: _Sheet, digest: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
+        """What makes each row itself, and which rows repeat an earlier one of this chunk.
+
+        Without an id column a row is its words and their count so far: the same file again has the same keys.
+        """
+        if not self._file.columns.id:
+            nth = pd.Series(digest).groupby(digest, sort=False).cumcount().to_numpy() + self._counts.before(digest)
+            keys = [f"{d}:{n}" for d, n in zip(digest, nth, strict=True)]
+            return np.array(keys, dtype=object), np.zeros(len(digest), bool)
+        key = sheet.text(self._file.columns.id)
+        sheet.strike(key == "", lambda _: "the id is empty")
+        first = _first_rows(key)
+        again = first < np.arange(len(key))
+        same = again & (digest == digest[first])
+        sheet.strike(again & ~same, lambda i: taken(key[i], int(first[i]) + 1 + sheet.first))
+        return key, same
+
+
+def taken(key: str, first: int) -> str:
+    """Why a row is rejected whose id an earlier row has with other words."""
+    return f"id {key!r} is row {first}'s already, with other content"
+
+
+def _read(path: Path, columns: Columns, encoding: str, chunk: int | None) -> Iterator[pd.DataFrame]:
+    """The rows as texts, `chunk` at a time (None: all at once); a file without rows gives one empty table."""
     if not path.is_file():
         raise FileFault(f"{path} is no file that can be read; give the path of a CSV file.")
     try:
-        table = pd.read_csv(
-            path, dtype=str, keep_default_na=False, na_filter=False, encoding=encoding, compression="infer"
-        )
+        with pd.read_csv(
+            path,
+            dtype=str,
+            keep_default_na=False,
+            na_filter=False,
+            encoding=encoding,
+            compression="infer",
+            chunksize=chunk or sys.maxsize,
+        ) as tables:
+            for table in tables:
+                _require_columns(path, columns, table)
+                yield table
     except UnicodeDecodeError as fault:
         what = f"byte {fault.start}: {fault.object[fault.start : fault.start + 4]!r}"
         raise FileFault(
@@ -183,6 +269,9 @@ def _read(path: Path, columns: Columns, encoding: str) -> pd.DataFrame:
         raise FileFault(
             f"{path.name} cannot be read as CSV: {str(fault).strip()}. Wanted comma-separated rows below a header."
         ) from None
+
+
+def _require_columns(path: Path, columns: Columns, table: pd.DataFrame) -> None:
     absent = [name for name in columns.named() if name not in table.columns]
     if absent:
         raise FileFault(
@@ -192,7 +281,6 @@ def _read(path: Path, columns: Columns, encoding: str) -> pd.DataFrame:
         )
     if len(table.columns) != len(set(table.columns)):
         raise FileFault(f"{path.name} has two columns of one name; rename one of them.")
-    return table
 
 
 def _number(sheet: _Sheet, column: str, name: str) -> NDArray[np.float64]:
@@ -291,73 +379,10 @@ def _strike_nul(sheet: _Sheet, columns: Columns) -> None:
         sheet.reason[nul & sheet.good] = reason
 
 
-def _project(
-    sheet: _Sheet, at: tuple[NDArray[np.float64], NDArray[np.float64]], crs: str, place: Place
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    x, y = at
-    east, north = to_working(x, y, crs=crs, working=place.crs)
-    numbers = np.isfinite(x) & np.isfinite(y)
-    sheet.strike(numbers & ~np.isfinite(east), lambda i: f"x={x[i]}, y={y[i]} is no position in {crs}")
-    near = _plausible(east, north, place)[numbers]
-    if len(near) and near.mean() < 0.5:
-        raise FileFault(
-            f"{1.0 - near.mean():.0%} of the positions lie far from {place.name} when read as {crs} "
-            f"(the first is x={x[numbers][0]}, y={y[numbers][0]}). {_hint(x[numbers], y[numbers], place)}"
-        )
-    return east, north
-
-
-def _plausible(east: NDArray[np.float64], north: NDArray[np.float64], place: Place) -> NDArray[np.bool_]:
-    """Within the place's extent, grown by its own size on every side."""
-    lon, lat = from_working(east, north, working=place.crs, crs="EPSG:4326")
-    west, south, right, top = place.extent
-    wide, high = right - west, top - south
-    with np.errstate(invalid="ignore"):
-        inside = (lon >= west - wide) & (lon <= right + wide) & (lat >= south - high) & (lat <= top + high)
-    return np.asarray(inside, dtype=bool)
-
-
-def _hint(x: NDArray[np.float64], y: NDArray[np.float64], place: Place) -> str:
-    """Which other reading would put the points here: words for the remedy."""
-    for candidate in ("EPSG:4326", place.crs, "EPSG:4528", "EPSG:4549", "EPSG:3857"):
-        for swapped, (a, b) in ((False, (x, y)), (True, (y, x))):
-            try:
-                east, north = to_working(a, b, crs=candidate, working=place.crs)
-            except UnknownCrs:
-                continue
-            usable = np.isfinite(east) & np.isfinite(north)
-            if usable.any() and _plausible(east[usable], north[usable], place).mean() > 0.9:
-                if swapped:
-                    return f"They would fit as {candidate} with x and y exchanged: exchange --x and --y."
-                return f"They would fit as {candidate}: give --crs {candidate}."
-    return f"Wanted points around {place.extent} (degrees WGS 84); check --crs and the columns."
-
-
 def _digests(table: pd.DataFrame) -> NDArray[np.object_]:
     """One sha256 per row over all its columns: what the row said, to tell a repeat from a change."""
     rows = zip(*(table[name].tolist() for name in table.columns), strict=True)
     return np.array([hashlib.sha256("\x1f".join(row).encode()).hexdigest() for row in rows], dtype=object)
-
-
-def _keys(
-    sheet: _Sheet, columns: Columns, digest: NDArray[np.object_]
-) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
-    """What makes each row itself, and which rows repeat an earlier one of this file.
-
-    Without an id column a row is its words and their count so far: the same file again has the same keys.
-    """
-    if not columns.id:
-        nth = pd.Series(digest).groupby(digest, sort=False).cumcount()
-        return np.array([f"{d}:{n}" for d, n in zip(digest, nth, strict=True)], dtype=object), np.zeros(
-            len(digest), bool
-        )
-    key = sheet.text(columns.id)
-    sheet.strike(key == "", lambda _: "the id is empty")
-    first = _first_rows(key)
-    again = first < np.arange(len(key))
-    same = again & (digest == digest[first])
-    sheet.strike(again & ~same, lambda i: f"id {key[i]!r} is row {first[i] + 1}'s already, with other content")
-    return key, same
 
 
 def _first_rows(key: Sequence[object] | NDArray[np.object_]) -> NDArray[np.int64]:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from conftest import PLACE_FILE
 
-from etl.reports import Columns, Parsed, ReportFile, parse_reports, reject_limit
+from etl.reports import Columns, Parsed, Reading, ReportFile, parse_reports, reject_limit
 from gis.crs import wgs84_to_gcj02
 from gis.errors import BadOption, FileFault, UnknownCrs
 from gis.place import read_place
+from gis.reports import ReportBatch
 
 NOW = datetime(2026, 11, 2, 4, 0, tzinfo=UTC)
 PLACE = read_place(PLACE_FILE)
@@ -164,3 +165,36 @@ def test_a_file_of_none_but_its_header_holds_no_rows(tmp_path: Path) -> None:
 def test_a_limit_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(BadOption, match="--max-rejects is"):
         reject_limit(text, 100)
+
+
+def chunks(tmp_path: Path, rows: str, *, chunk: int, columns: Columns = COLUMNS) -> tuple[Reading, list[ReportBatch]]:
+    path = tmp_path / "reports.csv"
+    path.write_text(HEADER + rows, encoding="utf-8")
+    file = ReportFile(path, columns, "EPSG:4326", level=0.95)
+    reading = Reading(file, place=PLACE, categories=frozenset({"0101"}), now=NOW, chunk=chunk)
+    return reading, list(reading.batches())
+
+
+def test_a_file_in_chunks_has_the_rows_and_rejects_of_the_file_at_once(tmp_path: Path) -> None:
+    rows = "".join(GOOD.format(id=i) for i in range(5)) + "6,,119.93,31.78,0101,5,public,open,,x\n"
+    reading, batches = chunks(tmp_path, rows, chunk=2)
+    assert [b.row.tolist() for b in batches] == [[1, 2], [3, 4], [5]]
+    assert [(r.row, r.reason) for r in reading.rejected] == [(6, "time is missing")]
+    assert reading.rows == 6
+    assert {b.level for b in batches} == {0.95}
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5, 50])
+def test_without_an_id_column_keys_do_not_depend_on_the_chunks(tmp_path: Path, chunk: int) -> None:
+    rows = "".join(GOOD.format(id=i) for i in "1121312111222")
+    columns = Columns("lon", "lat", time="time")
+    _, whole = chunks(tmp_path, rows, chunk=99, columns=columns)
+    _, parts = chunks(tmp_path, rows, chunk=chunk, columns=columns)
+    assert [key for b in parts for key in b.key] == whole[0].key.tolist()
+    assert len(set(whole[0].key)) == 13
+
+
+def test_a_file_whose_later_chunks_lie_far_away_is_refused_at_its_end(tmp_path: Path) -> None:
+    far = "".join(f"{i},2026-10-20,-71.06,42.36,0101,5,public,open,,x\n" for i in range(2, 9))
+    with pytest.raises(FileFault, match="88% of the positions lie far"):
+        chunks(tmp_path, GOOD.format(id="1") + far, chunk=2)

@@ -100,6 +100,8 @@ def _report(body: Mapping[str, Any]) -> Report:
         received_at=this_moment(),
         accuracy=None if accuracy is None else float(accuracy),
         description=body.get("description") or "",
+        level=current_place().accuracy_level,
+        part=body.get("part") or "",
     )
 
 
@@ -160,4 +162,5 @@ FIELDS: Final[Mapping[str, tuple[Callable[[Any], bool], str, bool]]] = {
     ),
     "client_id": (_text(MAX_CLIENT_ID), f"text of at most {MAX_CLIENT_ID} characters, new for every report", False),
     "source": (_source, "one of the place's sources", False),
+    "part": (_text(40), "the identifier of the part that is meant, at most 40 characters", False),
 }

@@ -198,6 +198,7 @@ def _of_cases() -> Schema:
             "accuracy",
             "client_id",
             "source",
+            "part",
             x=NUMBER,
             y=NUMBER,
             crs={**TEXT, "example": "EPSG:4326"},
@@ -206,6 +207,7 @@ def _of_cases() -> Schema:
             accuracy=_or_null({**NUMBER, "minimum": 0, "exclusiveMinimum": True, "maximum": 100000}),
             client_id=_or_null({**TEXT, "maxLength": 100}),
             source=_or_null(TEXT),
+            part=_or_null({**TEXT, "maxLength": 40}),
         ),
         "Reported": _object(
             case=TEXT, unit=_nullable_ref("Named"), state=TEXT, deadline=_or_null(MOMENT), evidence=_map({})

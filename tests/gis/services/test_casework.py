@@ -12,6 +12,7 @@ import pytest
 import town
 from sqlalchemy import Connection, text
 
+from gis.acts import Act
 from gis.cases import CaseFilter
 from gis.errors import BadOption, Conflict, NotFound
 from gis.periods import Period
@@ -82,6 +83,38 @@ def test_the_same_batch_again_stores_nothing(platform: Platform) -> None:
     assert (again.new, again.known, again.differing) == (0, len(SPOTS), 0)
     changed = load(platform, replace(batch(), digest=np.full(len(SPOTS), "ff", dtype=object)))
     assert (changed.new, changed.known, changed.differing) == (0, len(SPOTS), len(SPOTS))
+
+
+def test_a_key_of_an_earlier_batch_of_one_load_is_a_repeat_or_a_clash_that_names_its_row(platform: Platform) -> None:
+    first = batch()
+    again = replace(batch(), row=np.arange(11, 11 + len(SPOTS)), digest=first.digest.copy())
+    again.digest[2:4] = "ff"
+    act = Act("test", NOW)
+    outcome = casework.load_many(platform, [first, again], namespace="reports", act=act)
+    assert (outcome.new, outcome.known, outcome.repeated) == (len(SPOTS), 0, len(SPOTS) - 2)
+    assert [(c.row, c.key, c.first) for c in outcome.clashes] == [(13, "k2", 3), (14, "k3", 4)]
+
+
+def test_an_outcome_that_is_not_accepted_leaves_nothing(platform: Platform) -> None:
+    def refuse(outcome: casework.LoadOutcome) -> None:
+        raise BadOption(f"{outcome.new} are too many")
+
+    with pytest.raises(BadOption, match="6 are too many"):
+        casework.load_many(platform, [batch()], namespace="reports", act=Act("test", NOW), accept=refuse)
+    assert cases.cases(platform, CaseFilter(), limit=10, after=None, rights=ALL, today=TODAY) == []
+
+
+def test_a_case_and_its_decision_keep_what_the_reporter_said(platform: Platform, connection: Connection) -> None:
+    casework.report(platform, said(level=0.95, part="L7"), client=None, now=NOW)
+    load(platform, replace(batch(SPOTS[:1]), level=0.9, part=np.array(["L8"], dtype=object)))
+    take_role(connection, ALL)
+    found = connection.execute(
+        text(
+            "SELECT c.accuracy_level, c.part, d.accuracy_level, d.part_picked, d.source, d.minute FROM cases c "
+            "JOIN decision d ON d.received_on = c.received_on AND d.case_id = c.id ORDER BY c.id"
+        )
+    ).all()
+    assert found == [(0.95, "L7", 0.95, "L7", "public", 720), (0.9, "L8", 0.9, "L8", "public", 720)]
 
 
 def test_each_state_says_what_was_decided(platform: Platform) -> None:

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
+from gis.acts import Act
 from gis.quads import ranges
 from gis.reports import Report, ReportBatch
 from gis.rights import ALL, PUBLIC, Rights, of_unit
-from gis.services import casework
+from gis.services import casework, desk
 from gis.services.platform import Platform
 from gis.settings import Settings
 from gis.store.engine import take_role
