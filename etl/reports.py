@@ -22,7 +22,16 @@ from gis.errors import BadOption, FileFault, UnknownCrs
 from gis.place import Place
 from gis.reports import ReportBatch
 
-__all__ = ["Columns", "Parsed", "Rejected", "ReportFile", "parse_reports", "reject_limit"]
+__all__ = [
+    "Columns",
+    "Parsed",
+    "Rejected",
+    "ReportFile",
+    "parse_reports",
+    "parse_times",
+    "reject_limit",
+    "require_near",
+]
 
 _EARLIEST: Final = np.datetime64("2000-01-01", "us")
 _OFFSET: Final = r"(?:Z|[+-]\d{2}:?\d{2})$"
@@ -235,7 +244,7 @@ def _received(sheet: _Sheet, columns: Columns, place: Place, now: datetime) -> N
 def _moments(sheet: _Sheet, column: str, name: str, place: Place, now: datetime) -> NDArray[np.datetime64]:
     """UTC moments; texts without an offset are local time of the place. Strikes what cannot have happened."""
     texts = sheet.text(column)
-    moments = _parse_times(pd.Series(texts, dtype="str"), place)
+    moments = parse_times(pd.Series(texts, dtype="str"), place)
     given = texts != ""
     limit = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")
     sheet.strike(
@@ -246,7 +255,8 @@ def _moments(sheet: _Sheet, column: str, name: str, place: Place, now: datetime)
     return moments
 
 
-def _parse_times(texts: pd.Series, place: Place) -> NDArray[np.datetime64]:
+def parse_times(texts: pd.Series, place: Place) -> NDArray[np.datetime64]:
+    """UTC moments; texts without an offset are local time of the place, NaT is what is no date and time."""
     words = texts.str.replace("/", "-", regex=False)
     zoned = words.str.contains(_OFFSET, regex=True)
     out = np.full(len(words), np.datetime64("NaT", "us"))
@@ -298,13 +308,21 @@ def _project(
     east, north = to_working(x, y, crs=crs, working=place.crs)
     numbers = np.isfinite(x) & np.isfinite(y)
     sheet.strike(numbers & ~np.isfinite(east), lambda i: f"x={x[i]}, y={y[i]} is no position in {crs}")
+    require_near((x, y), crs, place)
+    return east, north
+
+
+def require_near(at: tuple[NDArray[np.float64], NDArray[np.float64]], crs: str, place: Place) -> None:
+    """Raise FileFault where most positions lie far from the place when read in `crs`; the message names what fits."""
+    x, y = at
+    east, north = to_working(x, y, crs=crs, working=place.crs)
+    numbers = np.isfinite(x) & np.isfinite(y)
     near = _plausible(east, north, place)[numbers]
     if len(near) and near.mean() < 0.5:
         raise FileFault(
             f"{1.0 - near.mean():.0%} of the positions lie far from {place.name} when read as {crs} "
             f"(the first is x={x[numbers][0]}, y={y[numbers][0]}). {_hint(x[numbers], y[numbers], place)}"
         )
-    return east, north
 
 
 def _plausible(east: NDArray[np.float64], north: NDArray[np.float64], place: Place) -> NDArray[np.bool_]:
