@@ -218,8 +218,9 @@ class Assigner:
             pieces.append(self._columns(decide(self._world(which), matters)))
             rows.append(mine)
         decided = _in_order(pieces, rows)
-        head = {"id": pa.array(points.id), "x": pa.array(points.matters.x), "y": pa.array(points.matters.y)}
-        columns = head | {name: decided.column(name).combine_chunks() for name in decided.column_names}
+        lost = ~(np.isfinite(points.matters.x) & np.isfinite(points.matters.y))
+        spot = {name: pa.array(getattr(points.matters, name), mask=lost) for name in ("x", "y")}
+        columns = {"id": pa.array(points.id)} | spot | {name: decided.column(name).combine_chunks() for name in decided.column_names}
         return columns if points.before is None else columns | _compared(points.before, columns["unit"])
 
     def _world(self, which: int) -> World:

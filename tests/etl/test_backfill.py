@@ -1,12 +1,15 @@
-"""A file decided partition by partition, here and on Dask: the same rows, whole files, nothing lost, nothing doubled."""
+"""A file decided partition by partition, here and on Dask: the same rows, nothing lost, nothing doubled."""
 
 from __future__ import annotations
 
-import functools
+import json
 import os
+import pickle
 import signal
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,21 +17,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import town
 from conftest import PLACE_FILE
 
 from etl.assigning import MANIFEST, Run, begin, joined, local, totals
-from etl.backfill import dask_engine
-from etl.points import Partition, PointsFile, survey_of
+from etl.backfill import Carried, dask_engine, decided
+from etl.points import PointsFile, read_table, survey_of
+from gis.areas import AreaSet, LevelAreas
 from gis.assignment.parts import PartsIndex
 from gis.assignment.responsibility import Register
-from gis.errors import Conflict, FileFault
+from gis.cli import main
+from gis.errors import BadOption, Conflict, FileFault, SystemFault
 from gis.place import read_place
 from gis.rules import Rule
+from gis.services import registers
 from gis.services.bulk import Assigner, Ground
+from gis.services.platform import Platform
+from gis.settings import Settings
 from gis.units import Territory, Unit
 
 NOW = datetime(2026, 11, 2, 4, 0, tzinfo=UTC)
@@ -47,7 +55,7 @@ def made() -> Assigner:
     return Assigner(
         place=read_place(PLACE_FILE),
         grounds=(
-            Ground(None, replace(town.area_set(), release_id=None, levels=_nothing()), (), 0.0),
+            Ground(None, _emptied(town.area_set()), (), 0.0),
             Ground(town.FIRST_DAY, town.area_set(), town.FEATURES, 0.5),
         ),
         register=Register(
@@ -60,13 +68,9 @@ def made() -> Assigner:
     )
 
 
-def _nothing() -> tuple[Any, ...]:
-    columns = {name: slice(0, 0) for name in ("codes",)}
-    del columns
-    return tuple(
-        type(level)(level.level, *(getattr(level, name)[:0] for name in level.__slots__[1:]))
-        for level in town.area_set().levels
-    )
+def _emptied(areas: AreaSet) -> AreaSet:
+    names = LevelAreas.__slots__[1:]
+    return AreaSet(None, tuple(LevelAreas(v.level, *(getattr(v, name)[:0] for name in names)) for v in areas.levels))
 
 
 def frame(n: int = 1100) -> pd.DataFrame:
@@ -107,8 +111,12 @@ def started(a: Assigner, file: PointsFile, folder: Path, *, size: int = SIZE) ->
     return begin(a, file, folder, size=size, at=NOW)
 
 
-def rows(folder: Path) -> pd.DataFrame:
-    return pd.concat([pd.read_parquet(path) for path in sorted(folder.glob("part-*.parquet"))], ignore_index=True)
+def read(path: Path) -> list[dict[str, Any]]:
+    return pq.read_table(path).to_pylist()
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    return [row for path in sorted(folder.glob("part-*.parquet")) for row in read(path)]
 
 
 @pytest.fixture(scope="module")
@@ -123,18 +131,18 @@ def sums(run: Run) -> list[tuple[str, str]]:
 
 def test_every_row_is_answered_in_its_place(here: Run) -> None:
     found, given = rows(Path(here.order.folder)), frame()
-    assert found["id"].tolist() == given["id"].tolist()
-    assert set(found["outcome"]) == {"located", "border_desk", "gap", "outside", "rejected"}
-    rejected = found[found["outcome"] == "rejected"]
-    assert rejected["reason"].astype(str).to_dict() == {3: "position", 7: "category", 11: "accuracy", 600: "position"}
+    assert [row["id"] for row in found] == given["id"].tolist()
+    rejected = {n: row["reason"] for n, row in enumerate(found) if row["outcome"] == "rejected"}
+    assert rejected == {3: "position", 7: "category", 11: "accuracy", 600: "position"}
     told = totals(here.manifest["partitions"])
     assert told["rows"] == 1100
     assert told["rejected"] == {"accuracy": 1, "category": 1, "position": 2}
-    assert told["outcomes"] == found["outcome"].astype(str).value_counts().to_dict()
+    assert told["outcomes"] == Counter(row["outcome"] for row in found)
+    assert set(told["outcomes"]) == {"located", "border_desk", "gap", "outside", "rejected"}
 
 
 def test_a_csv_gives_what_parquet_gives(made: Assigner, here: Run, tmp_path: Path) -> None:
-    text = frame().to_csv(index=False, lineterminator="\r\n", float_format="%r", date_format="%Y-%m-%d %H:%M:%S")
+    text = frame().to_csv(index=False, lineterminator="\r\n", date_format="%Y-%m-%d %H:%M:%S")
     head, _, body = text.partition("\r\n")
     (tmp_path / "points.csv").write_bytes(b"\xef\xbb\xbf" + f"{head}\r\n\r\n{body}\r\n".encode().rstrip())
     file = PointsFile(tmp_path / "points.csv", COLUMNS, "EPSG:4549")
@@ -148,12 +156,7 @@ def test_a_folder_of_parquet_gives_what_one_file_gives(made: Assigner, here: Run
         frame()[n * 400 : (n + 1) * 400].to_parquet(tmp_path / f"in/{n}.parquet", index=False)
     file = PointsFile(tmp_path / "in", COLUMNS, "EPSG:4549")
     done_by(started(made, file, tmp_path / "out"), local, made)
-    pd.testing.assert_frame_equal(plain(rows(tmp_path / "out")), plain(rows(Path(here.order.folder))))
-
-
-def plain(found: pd.DataFrame) -> pd.DataFrame:
-    """Words as words, whatever dictionary they were written with."""
-    return found.astype({name: object for name, kind in found.dtypes.items() if kind == "category"})
+    assert rows(tmp_path / "out") == rows(Path(here.order.folder))
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 100])
@@ -167,14 +170,8 @@ def test_a_csv_is_cut_between_its_records(tmp_path: Path, size: int, monkeypatch
             cut = survey_of(PointsFile(path, {"x": "x"}, "EPSG:4549"), size)
             assert cut.rows == 5
             assert [part.rows for part in cut.partitions] == [size] * (5 // size) + ([5 % size] if 5 % size else [])
-            pieces = [backfill_table(part, cut.header) for part in cut.partitions]
+            pieces = [read_table(part, ["x"], header=cut.header) for part in cut.partitions]
             assert pa.concat_tables(pieces).column("x").to_pylist() == ["5", "6", "7", "8", "9"]
-
-
-def backfill_table(part: Partition, header: Sequence[str]) -> Any:
-    from etl.points import read_table
-
-    return read_table(part, ["x"], header=header)
 
 
 def test_a_run_again_takes_over_and_redoes_what_is_broken(made: Assigner, parquet: PointsFile, tmp_path: Path) -> None:
@@ -231,35 +228,29 @@ def test_a_folder_with_other_files_is_refused(made: Assigner, parquet: PointsFil
 
 def test_answers_as_one_file(here: Run, tmp_path: Path) -> None:
     joined(Path(here.order.folder), here.manifest, tmp_path / "all.parquet")
-    found = pd.read_parquet(tmp_path / "all.parquet")
-    pd.testing.assert_frame_equal(plain(found), plain(rows(Path(here.order.folder))))
+    assert read(tmp_path / "all.parquet") == rows(Path(here.order.folder))
     assert [path.name for path in tmp_path.iterdir()] == ["all.parquet"]
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "columns", "crs", "said"),
+    ("name", "content", "y", "said"),
     [
-        ("a.csv", b"lon,lat\n1,2\n", {"x": "lon", "y": "north"}, "EPSG:4549", "no column 'north'"),
-        ("a.csv", b'lon,lat\n493100,3517100\n4"93100,3517100\n1,2\n', {}, "EPSG:4549", "quotation mark"),
-        ("a.csv", b"lon,lat\n119.93,31.78\n", {}, "EPSG:4549", "give --crs EPSG:4326"),
-        ("a.csv", b"lon,lon\n1,2\n", {}, "EPSG:4549", "two columns of one name"),
-        ("a.csv", b"\xff\xfe\n1,2\n", {}, "EPSG:4549", "no header in utf-8"),
-        ("a.parquet", b"PAR1", {}, "EPSG:4549", "cannot be read as Parquet"),
-        ("a.xlsx", b"PK", {}, "EPSG:4549", "neither .csv nor .parquet"),
+        ("a.csv", b"lon,lat\n1,2\n", "north", "no column 'north'"),
+        ("a.csv", b'lon,lat\n493100,3517100\n4"93100,3517100\n1,2\n', "lat", "quotation mark"),
+        ("a.csv", b"lon,lat\n119.93,31.78\n", "lat", "give --crs EPSG:4326"),
+        ("a.csv", b"lon,lon\n1,2\n", "lat", "two columns of one name"),
+        ("a.csv", b"\xff\xfe\n1,2\n", "lat", "no header in utf-8"),
+        ("a.parquet", b"PAR1", "lat", "cannot be read as Parquet"),
+        ("a.xlsx", b"PK", "lat", "neither .csv nor .parquet"),
     ],
 )
 def test_inputs_that_cannot_be_used(
-    made: Assigner, tmp_path: Path, name: str, content: bytes, columns: dict[str, str], crs: str, said: str
+    made: Assigner, tmp_path: Path, name: str, content: bytes, y: str, said: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(FileFault, match=said):
-        started(made, PointsFile(tmp_path / name, columns or {"x": "lon", "y": "lat"}, crs), tmp_path / "out")
+        started(made, PointsFile(tmp_path / name, {"x": "lon", "y": y}, "EPSG:4549"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-@functools.cache
-def _killed_once(flag: str) -> Path:
-    return Path(flag)
 
 
 class Slow(Assigner):
@@ -284,12 +275,122 @@ def test_dask_gives_the_same_files_though_a_worker_is_killed(
         if n == 4:
             killed.append(int(next(pids.iterdir()).name.partition("-")[2]))
             os.kill(killed[0], signal.SIGKILL)
-    assert not psutil.pid_exists(killed[0])
     assert len(list(pids.iterdir())) > 2  # another worker took its place
     assert [row["number"] for row in run.manifest["partitions"]] == list(range(22))
     wanted = done_by(started(made, parquet, tmp_path / "wanted", size=50), local, made)
     assert sums(run) == sums(wanted)
-    pd.testing.assert_frame_equal(plain(rows(tmp_path / "out")), plain(rows(Path(here.order.folder))))
+    assert rows(tmp_path / "out") == rows(Path(here.order.folder))
     left = {path.name for path in (tmp_path / "out").iterdir()} - {row["part"] for row in run.manifest["partitions"]}
     assert {name for name in left if not name.endswith(".tmp")} == {MANIFEST}
     assert not list((tmp_path / "out").glob(".assigner*"))
+
+
+def test_a_cluster_at_an_address_does_the_same(made: Assigner, parquet: PointsFile, here: Run, tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    options = {"host": "127.0.0.1", "dashboard_address": None, "worker_dashboard_address": None, "memory_limit": 0}
+    with LocalCluster(n_workers=1, threads_per_worker=1, local_directory=str(tmp_path / "room"), **options) as cluster:
+        run = started(made, parquet, tmp_path / "out")
+        done_by(run, dask_engine(workers=9, scheduler=cluster.scheduler_address), made)
+    assert sums(run) == sums(here)
+
+
+def test_what_a_worker_refuses_is_said(made: Assigner, parquet: PointsFile, tmp_path: Path) -> None:
+    run = started(made, parquet, tmp_path)
+    carried = Carried(str(tmp_path / "assigner"), "0" * 64)
+    with pytest.raises(SystemFault, match="install the same on both"):
+        decided(replace(run.order, version="0.0"), carried, run.todo[0])
+    (tmp_path / "assigner").write_bytes(pickle.dumps("somebody's"))
+    with pytest.raises(SystemFault, match="not what was written there"):
+        carried.load()
+
+
+def test_an_engine_that_is_not_there_is_said(
+    made: Assigner, parquet: PointsFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BadOption, match=r"tcp://10\.0\.0\.5:8786"):
+        dask_engine(workers=1, scheduler="10.0.0.5")
+    monkeypatch.setattr("etl.backfill._WAIT_S", 0.3)
+    run = started(made, parquet, tmp_path)
+    with pytest.raises(SystemFault, match="does not answer"):
+        list(dask_engine(workers=1, scheduler="tcp://127.0.0.1:9")(run.order, made, run.todo))
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(BadOption, match=r"pip install 'gridward\[cluster\]'"):
+        dask_engine(workers=1)
+
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(own_database: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """The command on a database of its own."""
+    monkeypatch.setenv("GRIDWARD_HOME", str(own_database.home))
+    monkeypatch.setenv("GRIDWARD_CONFIG", str(PLACE_FILE))
+    monkeypatch.setenv("GRIDWARD_DATABASE_URL", own_database.database_url or "")
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["gridward", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr()
+        return int(str(left.value.code)), said.out, said.err
+
+    return run
+
+
+OPTIONS = [word for name, column in COLUMNS.items() for word in (f"--{name}", column)] + ["--crs", "EPSG:4549"]
+
+
+def test_the_command_answers_what_is_stored_and_decides_it_anew(
+    call: Call, own_platform: Platform, tmp_path: Path
+) -> None:
+    good = frame().drop(index=[3, 7, 11, 600])
+    good.to_csv(tmp_path / "good.csv", index=False)
+    out, export = tmp_path / "out.parquet", tmp_path / "export.parquet"
+    assert call("reports", "load", tmp_path / "good.csv", *OPTIONS)[0] == 0
+    code, said, _ = call("reports", "assign", tmp_path / "good.csv", *OPTIONS, "-o", out, "--partition", 300, "--json")
+    told = json.loads(said)
+    assert (code, told["rows"], told["partitions"], told["moves"]) == (0, 1096, 4, [])
+    assert call("reports", "export", "-o", export)[0] == 0
+    stored = {row["id"]: row for row in read(export)}
+    for row in read(out):
+        same = {name: row[name] for name in row if name in stored[row["id"]]}
+        assert len(same) == 12
+        assert same == {name: stored[row["id"]][name] for name in same}
+    code, said, _ = call("reports", "assign", "--all", "--json")
+    assert (code, json.loads(said)["rows"], json.loads(said)["moves"]) == (0, 1096, [])
+    registers.load(own_platform, "rules", town.RULES.assign(code="R01", ord="5", category="01", unit="D1"))
+    code, said, _ = call("reports", "assign", "--since", "2025-01-01", "-o", tmp_path / "again", "--engine", "local")
+    again = read(tmp_path / "again/part-00000.parquet")
+    assert f"{len(again)} rows" in said
+    assert f"{sum(row['changed'] for row in again)} would have another unit" in said
+    assert {(row["unit_before"], row["unit"]) for row in again if row["changed"]} >= {("S1", "D1"), ("S2", "D1")}
+    assert sorted(path.name for path in (tmp_path / "again").iterdir()) == [MANIFEST, "part-00000.parquet"]
+
+
+def test_the_command_tells_what_was_rejected_and_taken_over(call: Call, parquet: PointsFile, tmp_path: Path) -> None:
+    words = ("reports", "assign", parquet.path, *OPTIONS, "-o", tmp_path / "out", "--partition", 300)
+    code, said, _ = call(*words)
+    assert code == 1
+    assert "rejected for their position: 2" in said
+    assert call(*words)[1].count("4 of 4 partitions were there already") == 1
+    code, _, told = call(*words[:-1], 200)
+    assert (code, "different partition" in told) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "either a FILE to decide, or --all"),
+        (["x.csv", "--all"], "either a FILE to decide, or --all"),
+        (["--all", "--x", "lon"], "--x: stored cases have no such options"),
+        (["x.csv", "--x", "lon"], "needs --y, --crs"),
+        (["x.csv", "--x", "a", "--y", "b", "--crs", "EPSG:4549", "--scheduler", "tcp://h:1"], "--scheduler needs -o"),
+        (["--all", "-o", "/nowhere/out"], "its folder does not exist"),
+    ],
+)
+def test_wrong_options_are_told(call: Call, words: list[str], said: str) -> None:
+    code, _, told = call("reports", "assign", *words)
+    assert code == 2
+    assert said in told
