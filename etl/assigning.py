@@ -19,6 +19,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -149,11 +150,12 @@ def work(order: Order, assigner: Assigner, part: Partition) -> Done:
     name = f"part-{part.number:05d}.parquet"
     _write(Path(order.folder) / name, data)
     where = asdict(part) | {"path": Path(part.path).name}
-    outcomes = Counter(table.column("outcome").to_pylist())
-    reasons = Counter(
-        {reason: n for (outcome, reason), n in _pairs(table, "outcome", "reason").items() if outcome == REJECTED}
-    )
-    moved = Counter({pair: n for pair, n in _pairs(table, "unit_before", "unit").items() if pair[0] != pair[1]})
+    found = _pairs(table, "outcome", "reason")
+    outcomes = Counter[str]()
+    for (outcome, _), n in found.items():
+        outcomes[outcome] += n
+    reasons = {reason: n for (outcome, reason), n in found.items() if outcome == REJECTED}
+    moved = {pair: n for pair, n in _pairs(table, "unit_before", "unit").items() if pair[0] != pair[1]}
     return {
         "part": name,
         **where,
@@ -165,14 +167,15 @@ def work(order: Order, assigner: Assigner, part: Partition) -> Done:
     }
 
 
-def _pairs(table: Any, one: str, two: str) -> Counter[tuple[str, str]]:
+def _pairs(table: Any, one: str, two: str) -> dict[tuple[str, str], int]:
     """How often each pair of words stands in two columns; none where a column is not there."""
-    if one not in table.column_names:
-        return Counter()
-    counted = table.select([one, two]).group_by([one, two]).aggregate([([], "count_all")]).to_pydict()
-    return Counter(
-        {(a or "", b or ""): n for a, b, n in zip(counted[one], counted[two], counted["count_all"], strict=True)}
-    )
+    if one not in table.column_names or not len(table):
+        return {}
+    words = [table.column(name).combine_chunks() for name in (one, two)]
+    first, second = (column.indices.to_numpy(zero_copy_only=False).astype(np.int64) for column in words)
+    known, alike = (column.dictionary.to_pylist() for column in words)
+    counts = np.bincount(first * len(alike) + second)
+    return {(known[k // len(alike)], alike[k % len(alike)]): int(counts[k]) for k in np.flatnonzero(counts).tolist()}
 
 
 def _said(order: Order, assigner: Assigner, part: Partition) -> Points:

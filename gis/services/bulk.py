@@ -220,8 +220,9 @@ class Assigner:
         decided = _in_order(pieces, rows)
         lost = ~(np.isfinite(points.matters.x) & np.isfinite(points.matters.y))
         spot = {name: pa.array(getattr(points.matters, name), mask=lost) for name in ("x", "y")}
-        columns = {"id": pa.array(points.id)} | spot | {name: decided.column(name).combine_chunks() for name in decided.column_names}
-        return columns if points.before is None else columns | _compared(points.before, columns["unit"])
+        answer = {name: decided.column(name).combine_chunks() for name in decided.column_names}
+        columns = {"id": pa.array(points.id)} | spot | answer
+        return columns if points.before is None else columns | _compared(points.before, answer["unit"])
 
     def _world(self, which: int) -> World:
         if which not in self._worlds:
