@@ -1,4 +1,4 @@
-"""`gridward reports load|export`: a CSV in, every decided case out."""
+"""`gridward reports load|assign|export`: a CSV in, every decided case out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from etl.cli_assign import assign
 from etl.reports import Columns, Reading, Rejected, ReportFile, reject_limit, taken
 from gis.acts import Act
 from gis.cli import platform_of
@@ -51,6 +52,9 @@ class Split:
 @click.group()
 def reports() -> None:
     """Reports of problems: loaded, located, assigned; exported with their evidence."""
+
+
+reports.add_command(assign)
 
 
 @reports.command()

@@ -10,7 +10,7 @@ from gis.crs import from_working, to_working
 from gis.errors import FileFault, UnknownCrs
 from gis.place import Place
 
-__all__ = ["Counts", "Nearness"]
+__all__ = ["Counts", "Nearness", "require_near"]
 
 Floats = NDArray[np.float64]
 
@@ -61,6 +61,15 @@ class Nearness:
             f"{1.0 - self._near / self._all:.0%} of the positions lie far from {self._place.name} when read as "
             f"{self._crs} (the first is x={x[0]}, y={y[0]}). {_hint(x, y, self._place)}"
         )
+
+
+def require_near(at: tuple[Floats, Floats], crs: str, place: Place) -> None:
+    """Raise FileFault where more than half of these positions, as given in `crs`, lie far from the place."""
+    numbers = np.isfinite(at[0]) & np.isfinite(at[1])
+    given = at[0][numbers], at[1][numbers]
+    nearness = Nearness(place, crs)
+    nearness.add(given, to_working(*given, crs=crs, working=place.crs))
+    nearness.require()
 
 
 def _plausible(east: NDArray[np.float64], north: NDArray[np.float64], place: Place) -> NDArray[np.bool_]:

@@ -24,7 +24,18 @@ from gis.errors import BadOption, FileFault
 from gis.place import Place
 from gis.reports import ReportBatch
 
-__all__ = ["CHUNK", "Columns", "Parsed", "Reading", "Rejected", "ReportFile", "parse_reports", "reject_limit", "taken"]
+__all__ = [
+    "CHUNK",
+    "Columns",
+    "Parsed",
+    "Reading",
+    "Rejected",
+    "ReportFile",
+    "parse_reports",
+    "parse_times",
+    "reject_limit",
+    "taken",
+]
 
 CHUNK: Final = 50_000  #: rows judged, decided and stored at a time
 
@@ -323,7 +334,7 @@ def _received(sheet: _Sheet, columns: Columns, place: Place, now: datetime) -> N
 def _moments(sheet: _Sheet, column: str, name: str, place: Place, now: datetime) -> NDArray[np.datetime64]:
     """UTC moments; texts without an offset are local time of the place. Strikes what cannot have happened."""
     texts = sheet.text(column)
-    moments = _parse_times(pd.Series(texts, dtype="str"), place)
+    moments = parse_times(pd.Series(texts, dtype="str"), place)
     given = texts != ""
     limit = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")
     sheet.strike(
@@ -334,7 +345,8 @@ def _moments(sheet: _Sheet, column: str, name: str, place: Place, now: datetime)
     return moments
 
 
-def _parse_times(texts: pd.Series, place: Place) -> NDArray[np.datetime64]:
+def parse_times(texts: pd.Series, place: Place) -> NDArray[np.datetime64]:
+    """UTC moments; texts without an offset are local time of the place, NaT is what is no date and time."""
     words = texts.str.replace("/", "-", regex=False)
     zoned = words.str.contains(_OFFSET, regex=True)
     out = np.full(len(words), np.datetime64("NaT", "us"))

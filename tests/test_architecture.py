@@ -37,6 +37,7 @@ CONFINED = {
     "branca": ("webmap/maps/",),
     "pyogrio": ("etl/",),
     "dask": ("etl/backfill",),
+    "distributed": ("etl/backfill",),
     "numba": ("gis/assignment/", "gis/analysis/"),
     "esda": ("gis/assignment/", "gis/analysis/"),
     "libpysal": ("gis/assignment/", "gis/analysis/"),

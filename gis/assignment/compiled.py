@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numba
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "use_threads"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,3 +31,8 @@ def compiled(*, parallel: bool = False) -> Callable[[Callable[P, R]], Callable[P
         return made
 
     return decorate
+
+
+def use_threads(n: int) -> None:
+    """Let compiled loops of this thread use n processor cores at most: 1 where several processes share a machine."""
+    numba.set_num_threads(min(n, numba.get_num_threads()))

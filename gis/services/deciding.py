@@ -25,7 +25,7 @@ from gis.store import parts as part_store
 from gis.store import registers as register_store
 from gis.store.engine import Connection
 
-__all__ = ["Basis", "Decided", "basis_of", "placement", "take"]
+__all__ = ["Basis", "Decided", "basis_of", "local_times", "placement", "take"]
 
 Step = Callable[[str], None]
 
@@ -117,6 +117,13 @@ def placement(locator: Locator, located: Located) -> tuple[NDArray[np.object_], 
         ]
     )
     return array_texts(ids), located.levels[0].status
+
+
+def local_times(moments: NDArray[np.datetime64], zone: str) -> tuple[NDArray[np.datetime64], NDArray[np.int64]]:
+    """The day of the place and the minute of that day for each UTC moment."""
+    clock = _local_clock(moments, zone)
+    days = clock.astype("datetime64[D]")
+    return days, (clock - days).astype(np.int64)
 
 
 def _local_clock(moments: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime64]:

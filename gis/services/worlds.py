@@ -22,7 +22,7 @@ from gis.store import areas as area_store
 from gis.store import parts as part_store
 from gis.store.engine import Connection
 
-__all__ = ["Known", "bare_world", "decide_in", "features_of", "parts_for", "places_of", "world_of"]
+__all__ = ["Known", "bare_world", "decide_in", "features_of", "parts_for", "parts_of", "places_of", "world_of"]
 
 _FEW: Final = 64  #: so many matters have only the parts around them read
 _FARTHEST: Final = 8.0  #: times the accuracy radius: no part beyond it is meant
@@ -104,7 +104,12 @@ def parts_for(p: Platform, rest: Callable[[], Connection], world: World, matters
         few = matters.taken(about)
         picked = few.part[few.part != ""].tolist()
         return _index(part_store.matching(rest(), newest, boxes=_boxes(few), picked=picked))
-    return p.keep(("parts", newest), lambda: _index(part_store.matching(rest(), newest)))
+    return p.keep(("parts", newest), lambda: parts_of(rest(), newest))
+
+
+def parts_of(connection: Connection, newest: int) -> PartsIndex:
+    """The index over all versions of parts up to the id `newest`."""
+    return _index(part_store.matching(connection, newest))
 
 
 def _boxes(matters: Matters) -> list[tuple[int, int]]:

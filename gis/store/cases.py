@@ -43,6 +43,7 @@ __all__ = [
     "known_staged",
     "lock_keys",
     "matters_since",
+    "matters_standing",
     "misplaced",
     "names_of_codes",
     "feature_names",
@@ -358,6 +359,18 @@ def matters_since(connection: Connection, since: date) -> Any:
     )
     streamed = connection.execution_options(stream_results=True, yield_per=10_000)
     return streamed.execute(text(query), {"since": since})
+
+
+def matters_standing(connection: Connection, since: date) -> Any:
+    """What each report received since a day was last decided on, and the unit it has, in order; streamed."""
+    query = (
+        "SELECT c.id, c.received_on, d.x, d.y, d.accuracy_m, d.accuracy_level, d.category, d.source, d.on_day, "
+        "d.minute, d.part_picked, coalesce(c.unit, '') AS unit FROM cases c JOIN LATERAL (SELECT * FROM decision d "
+        "WHERE d.received_on = c.received_on AND d.case_id = c.id ORDER BY seq DESC LIMIT 1) d ON true "
+        "WHERE c.received_on >= :since ORDER BY c.received_on, c.id"
+    )
+    streamed = {"stream_results": True, "yield_per": 10_000}
+    return connection.execute(text(query), {"since": since}, execution_options=streamed)
 
 
 def evidence_rows(connection: Connection) -> Any:
