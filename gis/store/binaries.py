@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Final
 
 from gis.errors import DatabaseMissing
 
-__all__ = ["PLACES", "find_binaries", "major_of"]
+__all__ = ["PLACES", "find_binaries", "major_of", "shared_megabytes"]
 
 #: where packages and hands put the server's programs
 PLACES: Final = (
@@ -69,3 +70,12 @@ def major_of(folder: Path) -> int:
     """
     numbers = re.findall(r"\d+", folder.parent.name)
     return int(numbers[0]) if numbers else 0
+
+
+def shared_megabytes() -> int:
+    """Megabytes for the server's shared memory: an eighth of the machine's, at least 128 MB and at most 4 GB.
+
+    With 256 MB the loader itself had to write pages out while it filled others.
+    """
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    return max(128, min(whole // 8, 4096))

@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 from gis.errors import BadOption, Conflict, DatabaseDown, SystemFault
 from gis.settings import Settings
-from gis.store.binaries import find_binaries
+from gis.store.binaries import find_binaries, shared_megabytes
 from gis.store.processes import anybody_in, postmaster_of, recorded_pid
 
 __all__ = ["DATABASE", "Cluster", "ClusterStatus"]
@@ -41,10 +41,12 @@ unix_socket_permissions = 0777
 fsync = on
 jit = off
 max_connections = 80
-shared_buffers = 256MB
+shared_buffers = {buffers}MB
 work_mem = 16MB
 maintenance_work_mem = 256MB
-max_wal_size = 2GB
+max_wal_size = 6GB
+checkpoint_timeout = 15min
+wal_buffers = 32MB
 random_page_cost = 1.1
 log_min_duration_statement = 2000
 timezone = 'UTC'
@@ -279,7 +281,7 @@ class Cluster:
         users = dict.fromkeys([self.user, "root", pwd.getpwuid(os.geteuid()).pw_name])
         ident = "".join(f"gridward {u} {r}\n" for u in users for r in ("postgres", "gridward_owner", "gridward_app"))
         for name, content in (
-            ("gridward.conf", _CONFIG.format(port=_PORT, socket=self.socket)),
+            ("gridward.conf", _CONFIG.format(port=_PORT, socket=self.socket, buffers=shared_megabytes())),
             ("pg_hba.conf", "local all all peer map=gridward\n"),
             ("pg_ident.conf", ident),
         ):
