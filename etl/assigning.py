@@ -89,6 +89,8 @@ def begin(assigner: Assigner, file: PointsFile, folder: Path, *, size: int, at: 
     Raises Conflict where the folder holds the answers of another run, FileFault for an input that cannot be used.
     """
     source = survey_of(file, size)
+    if not source.rows:
+        raise FileFault(f"{file.path.name} has no rows; there is nothing to decide.")
     settings = {
         "input": source.digest,
         "columns": {ours: theirs for ours, theirs in file.columns.items() if theirs},
@@ -101,7 +103,7 @@ def begin(assigner: Assigner, file: PointsFile, folder: Path, *, size: int, at: 
     before = _manifest_in(folder, settings)
     moment = datetime.fromisoformat(before["at"]) if before else at
     order = Order(str(folder.absolute()), file, source.header, moment, stored)
-    if source.partitions and not stored:
+    if not stored:
         said = read_said(file, source.header, source.partitions[0], assigner.place)
         require_near((said.x, said.y), file.crs, assigner.place)
     fresh = {"at": at.isoformat(), "settings": settings, "releases": assigner.release_ids, "rows": source.rows}
@@ -196,6 +198,7 @@ def write_standing(p: Platform, folder: Path, since: date, size: int) -> PointsF
     for n, columns in enumerate(standing(p, since, size)):
         pq.write_table(pa.table(columns), room / f"stored-{n:05d}.parquet")
     if not any(room.iterdir()):
+        room.rmdir()
         raise FileFault(f"No case was received since {since}; nothing is there to be decided anew.")
     return PointsFile(room, {}, p.place.crs)
 
@@ -216,8 +219,9 @@ def joined(folder: Path, manifest: dict[str, Any], output: Path) -> None:
 def clear(folder: Path) -> None:
     """Remove what a finished run, or a killed one before it, left beside the answers."""
     shutil.rmtree(folder / _STORED, ignore_errors=True)
-    for path in folder.glob(".*.tmp"):
-        path.unlink(missing_ok=True)
+    for pattern in (".part-*.tmp", f".{MANIFEST}.*.tmp", ".assigner-*.tmp"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def totals(partitions: Iterable[Done]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,7 @@ def _room(output: str | None) -> Iterator[Path]:
 
 @contextmanager
 def _bar(n: int, *, quiet: bool) -> Iterator[Any]:
-    with click.progressbar(length=max(n, 1), label="  assign", file=sys.stderr, hidden=quiet) as bar:
+    with click.progressbar(length=max(n, 1), label="  assign", file=StringIO() if quiet else sys.stderr) as bar:
         yield bar
 
 

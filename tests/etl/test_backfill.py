@@ -238,6 +238,7 @@ def test_answers_as_one_file(here: Run, tmp_path: Path) -> None:
         ("a.csv", b"lon,lat\n1,2\n", "north", "no column 'north'"),
         ("a.csv", b'lon,lat\n493100,3517100\n4"93100,3517100\n1,2\n', "lat", "quotation mark"),
         ("a.csv", b"lon,lat\n119.93,31.78\n", "lat", "give --crs EPSG:4326"),
+        ("a.csv", b"lon,lat\n\n", "lat", "has no rows"),
         ("a.csv", b"lon,lon\n1,2\n", "lat", "two columns of one name"),
         ("a.csv", b"\xff\xfe\n1,2\n", "lat", "no header in utf-8"),
         ("a.parquet", b"PAR1", "lat", "cannot be read as Parquet"),
@@ -377,6 +378,12 @@ def test_the_command_tells_what_was_rejected_and_taken_over(call: Call, parquet:
     assert call(*words)[1].count("4 of 4 partitions were there already") == 1
     code, _, told = call(*words[:-1], 200)
     assert (code, "different partition" in told) == (1, True)
+
+
+def test_cases_that_are_not_there(call: Call, tmp_path: Path) -> None:
+    code, _, told = call("reports", "assign", "--since", "2026-01-01", "-o", tmp_path / "out")
+    assert (code, "No case was received since 2026-01-01" in told) == (1, True)
+    assert not list((tmp_path / "out").iterdir())
 
 
 @pytest.mark.parametrize(

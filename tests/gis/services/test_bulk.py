@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pytest
 import town
 from sqlalchemy import Connection, text
+from test_parts_register import load, part
 
 from gis.reports import ReportBatch
 from gis.services import boundaries, casework, registers
@@ -80,22 +82,21 @@ def answered(a: Assigner, points: Points) -> dict[str, list[Any]]:
     return {name: column.to_pylist() for name, column in a.assign(points).items()}
 
 
-def test_every_row_is_decided_as_reports_load_decides_it(platform: Platform, connection: Connection) -> None:
-    reports = batch(400)
+def as_stored(platform: Platform, connection: Connection, reports: ReportBatch) -> dict[str, list[Any]]:
+    """The answers to reports, which are those that `reports load` stores for them, column by column."""
     casework.load(platform, reports, namespace="reports", by="test", now=NOW, on_step=lambda _: None)
     a: Assigner = pickle.loads(pickle.dumps(assigner(platform)))
     found = answered(a, a.judge(said(reports), at=NOW))
     stored = connection.execute(
         text(
-            "SELECT k.key, d.*, r.code AS rule FROM decision d JOIN case_key k ON k.case_id = d.case_id "
-            "LEFT JOIN rule r ON r.id = d.rule_id WHERE k.namespace = 'reports'"
+            "SELECT k.key, d.*, r.code AS rule, p.code AS part FROM decision d "
+            "JOIN case_key k ON k.case_id = d.case_id LEFT JOIN rule r ON r.id = d.rule_id "
+            "LEFT JOIN part p ON p.id = d.part_id WHERE k.namespace = 'reports'"
         )
     ).all()
     codes: dict[Any, str] = {None: ""} | dict(map(tuple, connection.execute(text("SELECT id, code FROM area"))))
     rows = {row.key: row for row in stored}
-    assert len(rows) == 400
-    assert set(found["outcome"]) == {"located", "border_desk", "gap", "outside"}
-    assert len(set(found["release"])) == 2
+    assert len(rows) == len(found["id"]) == len(reports)
     for i, key in enumerate(found["id"]):
         row = rows[key]
         assert [found[level][i] for level in ("street", "community", "cell")] == [codes[a] for a in row.area_ids]
@@ -104,10 +105,37 @@ def test_every_row_is_decided_as_reports_load_decides_it(platform: Platform, con
         assert found["on_border"][i] == any(row.on_borders)
         assert found["border_distance_m"][i] == row.border_distance_m
         assert (found["unit"][i], found["forward_to"][i]) == (row.unit or "", row.forward_to or "")
-        assert (found["rule"][i], found["precedent"][i], found["part"][i]) == (row.rule or "", row.precedent_id, "")
+        assert (found["rule"][i], found["precedent"][i], found["part"][i]) == (
+            row.rule or "",
+            row.precedent_id,
+            row.part or "",
+        )
         assert (found["confidence"][i], found["runner_up_unit"][i]) == (row.confidence, row.runner_up_unit or "")
         assert (found["outcome"][i], found["reason"][i]) == (row.outcome, row.desk_reason)
         assert found["release"][i] == row.release_id
+    return found
+
+
+def test_every_row_is_decided_as_reports_load_decides_it(platform: Platform, connection: Connection) -> None:
+    found = as_stored(platform, connection, batch(400))
+    assert set(found["outcome"]) == {"located", "border_desk", "gap", "outside"}
+    assert len(set(found["release"])) == 2
+
+
+def test_reports_about_parts_too(platform: Platform, connection: Connection, tmp_path: Path) -> None:
+    about = town.CATEGORIES.iloc[:1].assign(code="0401", parent="04", kind="part", part_types=[("01001",)])
+    registers.load(platform, "categories", about)
+    registers.load(platform, "rules", town.RULES.assign(code="R04", ord="7", category="0401", unit="@owner"))
+    spots = [(float(c), float(r)) for c, r in np.random.default_rng(2).uniform((0, 0), (6, 4), (60, 2))]
+    made = [part(f"32040401001{i:06d}", c, r, owner_unit=("D1", "S1")[i % 2]) for i, (c, r) in enumerate(spots, 1)]
+    assert load(platform, tmp_path, *made).added == len(made)
+    reports = batch(400)
+    picked = np.array([made[i % 60]["code"] if i % 8 == 0 else "" for i in range(400)], dtype=object)
+    x = np.where(picked == "", reports.x, np.array([float(made[i % 60]["x"]) for i in range(400)]))
+    category = np.array(["0401", "0101"], dtype=object)[np.arange(400) % 2]
+    found = as_stored(platform, connection, replace(reports, working_x=x, x=x, category=category, part=picked))
+    assert len(set(found["part"])) > 20
+    assert {"R04", "R05", ""} > set(found["rule"]) > {"R04"}
 
 
 def test_the_levels_stand_finest_first_as_in_the_export(platform: Platform) -> None:
