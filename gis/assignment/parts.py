@@ -166,6 +166,8 @@ def match(index: PartsIndex, asked: Asked, *, certain: float = CERTAIN) -> PartM
     >>> found.part.tolist(), found.maintainer.tolist(), found.unclear.tolist()
     ([0, -1, -1], ['D1', 'D1', ''], [False, False, False])
     """
+    if not any(asked.types):
+        return _none(len(asked))
     import pandas as pd
 
     group, kinds = pd.factorize(asked.types)
@@ -192,6 +194,12 @@ def match(index: PartsIndex, asked: Asked, *, certain: float = CERTAIN) -> PartM
     owner, maintainer, supervisor = (_agreed(names, of[candidate], share, rows, certain) for names, of in index.units)
     unclear = (np.diff(rows) > 0) & (part < 0) & (maintainer == "")
     return PartMatch(point, candidate, share, part, owner, maintainer, supervisor, unclear, unknown)
+
+
+def _none(n: int) -> PartMatch:
+    """No report is about parts."""
+    rows, no, words = np.empty(0, dtype=np.int64), np.zeros(n, dtype=bool), np.full(n, "", dtype=object)
+    return PartMatch(rows, rows, np.empty(0), np.full(n, -1, dtype=np.int64), words, words, words, no, no)
 
 
 def _near(index: PartsIndex, asked: Asked, kind: tuple[str, ...], which: Ints) -> list[tuple[Ints, Ints, Floats]]:

@@ -64,6 +64,7 @@ class Register:
     precedents: tuple[Precedent, ...] = ()
     categories: Mapping[str, frozenset[str]] = field(default_factory=dict)
     part_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: category -> prefixes of part types
+    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)  #: category -> its name, its English name
     marks: tuple[int, ...] = ()  #: ids of the newest rows that this was read from
 
     def external(self) -> frozenset[str]:

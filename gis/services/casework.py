@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from gis.services.columns import one_row
 from gis.services.deciding import Decided, basis_of, placement
 from gis.services.platform import Platform
 from gis.services.storing import OUTCOMES, LoadOutcome, Storing
+from gis.services.whys import evidence_of
 from gis.store import areas as area_store
 from gis.store import cases as store
 from gis.store import registers as register_store
@@ -42,10 +44,13 @@ Step = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The answer to one report; `created` is False when the same client's report was a case already."""
+    """The answer to one report; `created` is False when the same client's report was a case already: what became of it
+    since is read with the case, and only a new one brings its state and evidence."""
 
     no: str
     created: bool
+    state: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 def known_categories(p: Platform, day: date) -> frozenset[str]:
@@ -118,7 +123,9 @@ def report(p: Platform, said: Report, *, client: tuple[str, str] | None, now: da
         number = store.add_case(
             connection, one_row(columns), key[0] if client else None, Act("gridward", now), srid=p.srid
         )
-        return Reported(case_no(p, day, number), True)
+        found = store.evidence(connection, day, number)
+        told = evidence_of(p, connection, found, basis.register)
+        return Reported(case_no(p, day, number), True, str(columns["state"][0]), told)
 
 
 def case_no(p: Platform, day: date, number: int) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from datetime import date
+from datetime import UTC, date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +129,9 @@ def local_times(moments: NDArray[np.datetime64], zone: str) -> tuple[NDArray[np.
 
 def _local_clock(moments: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime64]:
     """The clock of the place, to the minute, for each UTC moment."""
+    if len(moments) == 1:  # one report is decided without pandas
+        at = moments[0].astype("datetime64[us]").item().replace(tzinfo=UTC).astimezone(ZoneInfo(zone))
+        return np.array([at.replace(tzinfo=None)], dtype="datetime64[m]")
     import pandas as pd
 
     local = pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(zone).tz_localize(None)

@@ -149,6 +149,7 @@ class Platform:
             precedents=_precedents(connection, precedent),
             categories=schemes,
             part_types={row.code: row.part_types for row in categories if row.part_types},
+            names={row.code: (row.name, row.name_en or row.name) for row in categories},
             marks=marks,
         )
         chosen = release_store.successors(connection)

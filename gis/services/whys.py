@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gis.assignment.evidence import Decisions
 from gis.assignment.matters import Matters
+from gis.assignment.responsibility import Register
 from gis.assignment.telling import tell
 from gis.assignment.world import Thresholds
 from gis.cases import Why
 from gis.errors import NotFound
 from gis.services.platform import Platform
-from gis.services.worlds import Known, decide_in
+from gis.services.worlds import Known, decide_in, features_of
 from gis.store import cases as store
 from gis.store import parts as part_store
-from gis.store import registers as register_store
 from gis.store.engine import Connection
 
 __all__ = ["evidence_of", "matter_of", "replayed", "same_answer", "why_of"]
@@ -41,16 +42,15 @@ def why_of(p: Platform, connection: Connection, row: Any, no: str) -> Why:
     )
 
 
-def evidence_of(p: Platform, connection: Connection, d: Any) -> dict[str, Any]:
-    """The typed evidence with names beside codes, ready to be told and to be sent as JSON."""
-    units = {unit.code: (unit.name, unit.name_en or unit.name) for unit in register_store.units(connection)}
-    named = {row.code: row for row in register_store.categories(connection)}
-    category = named.get(d.category)
+def evidence_of(p: Platform, connection: Connection, d: Any, register: Register | None = None) -> dict[str, Any]:
+    """The typed evidence with names beside codes, ready to be told and to be sent as JSON; `register` as it is now."""
+    register = register or p.register(connection)
+    units = {unit.code: (unit.name, unit.name_en or unit.name) for unit in register.units}
     return {
         **_where(p, connection, d, units),
         "category": d.category,
-        "category_name": category.name if category else d.category,
-        "category_name_en": (category.name_en or category.name) if category else d.category,
+        "category_name": register.names.get(d.category, (d.category, ""))[0],
+        "category_name_en": register.names.get(d.category, ("", d.category))[1],
         **_parts(connection, d, units),
         **_named("unit", d.unit, units),
         **_named("territory_unit", d.territory_unit, units),
@@ -77,12 +77,13 @@ def evidence_of(p: Platform, connection: Connection, d: Any) -> dict[str, Any]:
 
 
 def _where(p: Platform, connection: Connection, d: Any, units: Names) -> dict[str, Any]:
-    names = store.area_names(connection, [i for i in d.area_ids if i is not None])
+    known = p.keep(("names", d.release_id), lambda: _names_in(p, connection, d.release_id))
     listed = list(zip(d.candidate_areas or (), d.candidate_shares or (), d.candidate_units or (), strict=True))
-    across = store.names_of_codes(connection, d.release_id, [c[0] for c in listed] + [d.runner_up_area or ""])
     return {
         "areas": [
-            dict(zip(("level", "code", "name", "name_en"), names[i], strict=True)) for i in d.area_ids if i is not None
+            dict(zip(("level", "code", "name", "name_en"), known.areas[i], strict=True))
+            for i in d.area_ids
+            if i is not None
         ],
         "statuses": dict(zip(p.place.level_names, d.statuses, strict=True)),
         "on_border": any(d.on_borders),
@@ -94,14 +95,14 @@ def _where(p: Platform, connection: Connection, d: Any, units: Names) -> dict[st
         "threshold": d.threshold,
         "candidates": [
             {
-                **_code("area", area, across),
+                **_code("area", area, known.codes),
                 "share": share,
                 **_code("unit", unit, units),
             }
             for area, share, unit in listed
         ],
-        **_named("runner_up_area", d.runner_up_area, across),
-        "places": [_place(word, *store.feature_names(connection, d.release_id, word)) for word in d.places or ()],
+        **_named("runner_up_area", d.runner_up_area, known.codes),
+        "places": [_place(word, *known.places.get(word, ("", ""))) for word in d.places or ()],
         "release": d.release_id,
         "release_title": d.release_title or "",
         "release_document": d.release_document,
@@ -109,6 +110,26 @@ def _where(p: Platform, connection: Connection, d: Any, units: Names) -> dict[st
         "y": d.y,
         "crs": p.place.crs,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What a release calls its areas and places, in Chinese and English: by id (level, code, name, English name), by
+    code, and by layer:code."""
+
+    areas: Mapping[int, tuple[str, str, str, str]]
+    codes: Names
+    places: Names
+
+
+def _names_in(p: Platform, connection: Connection, release_id: int | None) -> _Names:
+    areas: dict[int, tuple[str, str, str, str]] = {}
+    for level in p.locator_of(connection, release_id).areas.levels:
+        rows = zip(level.ids, level.codes, level.names, level.names_en, strict=True)
+        areas |= {int(i): (level.level, code, name, name_en) for i, code, name, name_en in rows}
+    codes = {code: (name, name_en or name) for _, code, name, name_en in areas.values()}
+    features = features_of(p, connection, release_id)
+    return _Names(areas, codes, {f"{f.layer}:{f.code}": (f.name, f.name_en or f.name) for f in features})
 
 
 def _code(key: str, code: str, names: Names) -> dict[str, str]:

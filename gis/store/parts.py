@@ -69,9 +69,12 @@ def matching(
 ) -> list[Any]:
     """Versions of parts up to the id `newest`: of those within ranges of quad keys or with these identifiers, of all
     parts without ranges."""
-    lows, highs = (None, None) if boxes is None else ([b[0] for b in boxes], [b[1] for b in boxes])
-    values = {"newest": newest, "lows": lows, "highs": highs, "picked": list(picked)}
-    return list(connection.execute(text(sql_file("matching_parts.sql")), values))
+    if boxes is None:
+        statement, values = sql_file("matching_parts.sql").replace("{parts}", "part"), dict[str, Any]()
+    else:
+        statement = sql_file("matching_parts.sql").replace("{parts}", sql_file("parts_near.sql"))
+        values = {"lows": [b[0] for b in boxes], "highs": [b[1] for b in boxes], "picked": list(picked)}
+    return list(connection.execute(text(statement), {"newest": newest, **values}))
 
 
 def by_id(connection: Connection, ids: Sequence[int]) -> list[Any]:

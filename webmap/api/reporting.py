@@ -44,15 +44,17 @@ def report(_values: dict[str, Any]) -> Response:
     said = _report(body)
     client = (device(), body["client_id"]) if body.get("client_id") else None
     stored = store_report(current_platform(), said, client=client, now=this_moment())
-    # All rights, for one read: whoever sent a report may read what was decided about it, and a case found again
-    # through client_id is the sender's own.
-    found = cases_service.case(current_platform(), stored.no, rights=ALL)
+    evidence, state = stored.evidence, stored.state
+    if not stored.created:
+        # All rights, for one read: a case found again through client_id is the sender's own.
+        found = cases_service.case(current_platform(), stored.no, rights=ALL)
+        evidence, state = found.why.evidence if found.why else {}, found.row.state
     answer = jsonify(
         case=stored.no,
-        unit={"code": found.row.unit, "name": found.row.unit_name} if found.row.unit else None,
-        state=found.row.state,
+        unit={"code": evidence["unit"], "name": evidence["unit_name"]} if evidence.get("unit") else None,
+        state=state,
         deadline=None,
-        evidence=dict(found.why.evidence) if found.why else {},
+        evidence=dict(evidence),
     )
     answer.status_code = 201 if stored.created else 200
     answer.headers["Location"] = url_for("reading.case", no=stored.no)
