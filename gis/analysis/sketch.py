@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +12,7 @@ import shapely
 __all__ = ["Sketch"]
 
 _SIDE: Final = 640  #: pixels
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")  #: what XML cannot hold
 #: kind -> (fill, stroke, stroke width); another kind is drawn as a place
 _STYLE: Final = {
     "territory": ("#fff8ec", "#b3261e", 2.5),
@@ -58,7 +60,7 @@ class Sketch:
         if label and kind != "error":
             spot = geometry.representative_point()
             x, y = self._place(np.array([[spot.x, spot.y]]))[0]
-            self._labels.append(f'<text x="{x:.1f}" y="{y:.1f}">{html.escape(label)}</text>')
+            self._labels.append(f'<text x="{x:.1f}" y="{y:.1f}">{html.escape(_CONTROL.sub(" ", label))}</text>')
 
     def _place(self, xy: Any) -> Any:
         west, _, _, north = self.box
