@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["rules"]
 
-_NOTES = ("shadowed", "unchecked")  #: findings that need no mending: a special rule before a general one is how rules are meant
+_NOTES = (
+    "shadowed",
+    "unchecked",
+)  #: findings that need no mending: a special rule before a general one is how rules are meant
 
 
 @click.group()

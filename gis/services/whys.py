@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from gis.assignment.telling import tell
 from gis.assignment.world import Thresholds
 from gis.cases import Why
 from gis.errors import NotFound
+from gis.rights import ALL
+from gis.services.casework import case_no
 from gis.services.platform import Platform
 from gis.services.worlds import Known, decide_in
 from gis.store import cases as store
@@ -20,7 +23,9 @@ from gis.store import parts as part_store
 from gis.store import registers as register_store
 from gis.store.engine import Connection
 
-__all__ = ["evidence_of", "matter_of", "replayed", "same_answer", "why_of"]
+__all__ = ["evidence_of", "matters_of", "replay_all", "replayed", "same_answer", "why_of"]
+
+_CHUNK: Final = 50_000
 
 Names = Mapping[str, tuple[str, str]]
 
@@ -152,46 +157,71 @@ def _named(key: str, code: str | None, names: Names) -> dict[str, str | None]:
     return {key: code, f"{key}_name": zh, f"{key}_name_en": en}
 
 
-def matter_of(d: Any) -> Matters:
-    """The stored inputs of a decision."""
+def matters_of(rows: Sequence[Any]) -> Matters:
+    """The stored inputs of decisions."""
 
-    def one(value: Any, kind: Any = object) -> Any:
-        return np.array([value], dtype=kind)
+    def column(name: str, kind: Any = object) -> Any:
+        return np.array([getattr(row, name) for row in rows], dtype=kind)
 
     return Matters(
-        x=one(d.x, float),
-        y=one(d.y, float),
-        accuracy=one(d.accuracy_m, float),
-        level=one(d.accuracy_level, float),
-        category=one(d.category),
-        source=one(d.source),
-        day=one(d.on_day, "datetime64[D]"),
-        minute=one(d.minute, np.int64),
-        part=one(d.part_picked),
+        x=column("x", float),
+        y=column("y", float),
+        accuracy=column("accuracy_m", float),
+        level=column("accuracy_level", float),
+        category=column("category"),
+        source=column("source"),
+        day=column("on_day", "datetime64[D]"),
+        minute=column("minute", np.int64),
+        part=column("part_picked"),
     )
 
 
 def replayed(p: Platform, connection: Connection, d: Any) -> Decisions:
     """Decide the stored inputs again: on the stored release, with the registers as they were known then."""
+    return decide_in(p, connection, d.release_id, matters_of([d]), known=_known(p, d))
+
+
+def _known(p: Platform, d: Any) -> Known:
     thresholds = Thresholds(
         p.place.desk_threshold if d.threshold is None else d.threshold,
         p.place.part_certain if d.part_certain is None else d.part_certain,
     )
-    known = Known(tuple(d.known_ids), thresholds)
-    return decide_in(p, connection, d.release_id, matter_of(d), known=known)
+    return Known(tuple(d.known_ids), thresholds)
 
 
-def same_answer(d: Any, again: Decisions) -> bool:
-    """True when everything that the engine found comes out the same; what a person ruled is that person's."""
-    same_place = bool(again.area_id[:, 0].tolist() == [i or 0 for i in d.area_ids])
+def replay_all(p: Platform, *, since: date) -> tuple[int, list[str]]:
+    """Decide every stored decision on reports received since a day again, in bulk: how many there were, and the numbers
+    of the cases of those that come out otherwise. Reads in pieces, so that memory stays flat."""
+    n, differing = 0, []
+    with p.store.begin(ALL) as connection:
+        rows = store.decisions_since(connection, since)
+        while found := rows.fetchmany(_CHUNK):
+            n += len(found)
+            worlds: dict[tuple[int | None, Known], list[Any]] = {}
+            for row in found:
+                worlds.setdefault((row.release_id, _known(p, row)), []).append(row)
+            for (release_id, known), part in worlds.items():
+                again = decide_in(p, connection, release_id, matters_of(part), known=known)
+                differing += [
+                    case_no(p, d.received_on, d.case_id) for i, d in enumerate(part) if not same_answer(d, again, i)
+                ]
+    return n, differing
+
+
+def same_answer(d: Any, again: Decisions, i: int = 0) -> bool:
+    """True when everything that the engine found comes out the same; what a person ruled is that person's.
+
+    `i` is the position of the decision `d` among those made again.
+    """
+    same_place = bool(again.area_id[:, i].tolist() == [a or 0 for a in d.area_ids])
     if d.settled_by == "person" or d.desk_reason == "returned":
         return same_place
     return bool(
         same_place
-        and again.outcome[0] == d.outcome
-        and (again.rulings.unit[0] or None) == d.unit
-        and (again.rulings.forward_to[0] or None) == d.forward_to
-        and (int(again.rule_id[0]) or None) == d.rule_id
-        and (int(again.precedent_id[0]) or None) == d.precedent_id
-        and abs(float(again.confidence[0]) - d.confidence) < 1e-6
+        and again.outcome[i] == d.outcome
+        and (again.rulings.unit[i] or None) == d.unit
+        and (again.rulings.forward_to[i] or None) == d.forward_to
+        and (int(again.rule_id[i]) or None) == d.rule_id
+        and (int(again.precedent_id[i]) or None) == d.precedent_id
+        and abs(float(again.confidence[i]) - d.confidence) < 1e-6
     )

@@ -32,6 +32,7 @@ __all__ = [
     "density",
     "events",
     "evidence",
+    "decisions_since",
     "evidence_rows",
     "days_with_cases",
     "known_keys",
@@ -295,6 +296,12 @@ def matters_since(connection: Connection, since: date) -> Any:
     )
     streamed = connection.execution_options(stream_results=True, yield_per=10_000)
     return streamed.execute(text(query), {"since": since})
+
+
+def decisions_since(connection: Connection, since: date) -> Any:
+    """Every decision on reports received since a day, in order; streamed."""
+    query = "SELECT * FROM decision WHERE received_on >= :since ORDER BY received_on, case_id, seq"
+    return connection.execution_options(stream_results=True, yield_per=10_000).execute(text(query), {"since": since})
 
 
 def evidence_rows(connection: Connection) -> Any:
