@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["rules"]
 
-_NOTES = (
-    "shadowed",
-    "unchecked",
-)  #: findings that need no mending: a special rule before a general one is how rules are meant
+#: findings that need no mending: that a special rule goes before a general one is how rules are meant
+_NOTES: Final = ("shadowed", "unchecked")
 
 
 @click.group()

@@ -58,7 +58,7 @@ def load_rule(p: Platform, code: str, unit: str, **more: Any) -> None:
 
 
 def chain_holds(connection: Connection) -> int:
-    """Check the events of every case, hash by hash, and that the case stands where its last event says; their number."""
+    """Check the events of every case, hash by hash, and that it stands where the last one says; how many there are."""
     take_role(connection, ALL)
     heads: dict[int, tuple[bytes, int, str]] = {}
     rows = connection.execute(text("SELECT * FROM case_event ORDER BY case_id, seq")).all()
