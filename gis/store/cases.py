@@ -294,19 +294,24 @@ def matters_since(connection: Connection, since: date) -> Any:
         "SELECT case_id AS id, received_on, x, y, accuracy_m, accuracy_level, category, source, on_day, minute, "
         "part_picked, release_id FROM decision WHERE seq = 1 AND received_on >= :since ORDER BY received_on, case_id"
     )
-    streamed = connection.execution_options(stream_results=True, yield_per=10_000)
-    return streamed.execute(text(query), {"since": since})
+    return _streamed(connection, query, {"since": since})
 
 
 def decisions_since(connection: Connection, since: date) -> Any:
     """Every decision on reports received since a day, in order; streamed."""
     query = "SELECT * FROM decision WHERE received_on >= :since ORDER BY received_on, case_id, seq"
-    return connection.execution_options(stream_results=True, yield_per=10_000).execute(text(query), {"since": since})
+    return _streamed(connection, query, {"since": since})
 
 
 def evidence_rows(connection: Connection) -> Any:
     """Every case with its newest decision, as the export lists them; streamed."""
-    return connection.execution_options(stream_results=True, yield_per=5000).execute(text(sql_file("export.sql")))
+    return _streamed(connection, sql_file("export.sql"), {})
+
+
+def _streamed(connection: Connection, query: str, values: dict[str, Any]) -> Any:
+    """The rows of a query by a cursor; an option of the statement's, for one of the connection's would stay with it."""
+    options = {"stream_results": True, "yield_per": 10_000}
+    return connection.execute(text(query), values, execution_options=options)
 
 
 def misplaced(connection: Connection, today: date) -> list[Any]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import PLACE_FILE
+from conftest import PLACE_FILE, ROOT
 
 from etl.cli_sample import sample as commands
 from etl.sample.ground import read_ground
@@ -29,9 +28,10 @@ from gis.settings import Settings
 from gis.store.cluster import Cluster
 from gis.store.engine import Store
 
-FIRST = date(2026, 1, 1)
-#: a tenth with fewer cases is not judged: of 2500 hits at 0.5 the standard error is 0.01, a third of what is allowed
-ENOUGH = 2500
+FIRST = date(2025, 1, 1)
+LATER = date(2026, 6, 1)
+#: a tenth with fewer cases is judged more leniently: of 1000 hits at 0.5 the standard error is 0.016, half the bound
+ENOUGH = 1000
 ALLOWED = 0.03
 
 
@@ -40,6 +40,7 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The platform with all that `gridward sample load` loads, in a cluster of its own."""
     settings = Settings(tmp_path_factory.mktemp("sample"), PLACE_FILE)
     settings.home.chmod(0o755)
+    (settings.home / "data").symlink_to(ROOT / "data")
     cluster = Cluster.of(settings)
     cluster.up()
     try:
@@ -58,11 +59,11 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 def locator(p: Platform) -> Locator:
     with p.store.begin(ALL) as connection:
-        return p.locator(connection, FIRST)
+        return p.locator(connection, LATER)
 
 
 def tenths(p: Platform, said: np.ndarray, true: np.ndarray, radius: np.ndarray) -> pd.DataFrame:
-    """Each area of the unit level within a report's reach (outside too): its share, and whether the truth lies there."""
+    """Each area of the unit level within a report's reach, outside too: its share, and whether the truth lies there."""
     at, level = locator(p), p.place.unit_level
     depth = p.place.level_names.index(level)
     shares = area_shares(at, level, said[:, 0], said[:, 1], sigma_of(radius, np.full(len(radius), 0.68)))
@@ -73,7 +74,9 @@ def tenths(p: Platform, said: np.ndarray, true: np.ndarray, radius: np.ndarray) 
 
 def test_of_the_years_reports_a_share_comes_true_as_often_as_it_says(year: Platform) -> None:
     """The truth is the position before the error; shares are of the said position. Most of the year is far from every
-    border and says 1, so the tenths between are sparse: those are judged with the reports drawn near borders below."""
+    border and says 1; of some 60 000 reports about 3 700 reach one, and a tenth between has 100 to 300. There chance
+    alone is 0.03 to 0.05, and one report in 80 was drawn within 8 m of a border, while a share takes every spot to be
+    as likely as its neighbour. So these tenths are held to four standard errors, and to the bound by the test below."""
     folder = year.settings.var / "sample" / "scale-1"
     both = pd.read_csv(folder / "reports.csv").merge(pd.read_csv(folder / "truth/reports.csv"), on="id")
     said, true = (
@@ -86,9 +89,8 @@ def test_of_the_years_reports_a_share_comes_true_as_often_as_it_says(year: Platf
     table = tenths(year, said[near], true[near], radius[near])
     judged = table[table["n"] >= ENOUGH]
     assert len(judged) >= 2, table
-    assert (judged["difference"].abs() <= ALLOWED).all(), table
-    few = table[table["n"] < ENOUGH]
-    assert (few["difference"].abs() <= 4.0 * np.sqrt(0.25 / few["n"]) + ALLOWED).all(), table
+    assert (judged["difference"].abs() <= ALLOWED).all(), table.to_string()
+    assert (table["difference"].abs() <= np.maximum(ALLOWED, 4.0 * np.sqrt(0.25 / table["n"]))).all(), table.to_string()
 
 
 def test_near_borders_every_tenth_comes_true_as_often_as_it_says(year: Platform) -> None:
@@ -103,7 +105,7 @@ def test_near_borders_every_tenth_comes_true_as_often_as_it_says(year: Platform)
     said = true + rng.normal(0.0, 1.0, (n, 2)) * (radius / 1.515)[:, None]
     table = tenths(year, said, true, radius)
     assert (table["n"] >= ENOUGH).all(), table
-    assert (table["difference"].abs() <= ALLOWED).all(), table
+    assert (table["difference"].abs() <= ALLOWED).all(), table.to_string()
 
 
 def test_every_decision_of_the_year_replays_after_more_became_known(year: Platform) -> None:
