@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from gis.services.rulelab import Faults, Tested
 
 __all__ = ["rules"]
+
+#: findings that need no mending: that a special rule goes before a general one is how rules are meant
+_NOTES: Final = ("shadowed", "unchecked")
 
 
 @click.group()
@@ -60,19 +63,19 @@ def _rules_of(file: str | None) -> tuple[Rule, ...] | None:
 def lint(ctx: click.Context, file: str | None, at: str | None, lang: str | None, as_json: bool) -> None:
     """Rules that never decide, contradict or shadow one another, unknown words, and holes where nobody acts.
 
-    Exit 1 when something was found.
+    Exit 1 when something was found; that one rule gives way to another on a part is only noted.
     """
     from gis.services.rulelab import find_faults
 
     p = platform_of(ctx)
     found = find_faults(p, _rules_of(file), day=_day_of(ctx, at))
     if as_json:
-        listed = [asdict(finding) for finding in found.findings]
+        listed = [asdict(f) | {"note": f.kind in _NOTES} for f in found.findings]
         holes = [{"category": category, "area": area} for category, area in found.holes]
         click.echo(json.dumps({"findings": listed, "holes": holes}, ensure_ascii=False))
     else:
         _tell(found, lang or p.place.languages[0])
-    if found.findings or found.holes:
+    if found.holes or any(finding.kind not in _NOTES for finding in found.findings):
         ctx.exit(1)
 
 
@@ -85,7 +88,8 @@ def _tell(found: Faults, language: str) -> None:
     for area, words in sorted(by_area.items()):
         shown = ", ".join(words[:6]) + (" …" if len(words) > 6 else "")
         click.echo(f"{'hole':<14}{area}: nobody acts for {len(words)} categories ({shown})")
-    click.echo(f"{len(found.findings)} finding(s), {len(found.holes)} hole(s).")
+    notes = sum(finding.kind in _NOTES for finding in found.findings)
+    click.echo(f"{len(found.findings) - notes} finding(s), {notes} note(s), {len(found.holes)} hole(s).")
 
 
 @rules.command("backtest")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,7 @@ import shapely
 __all__ = ["Sketch"]
 
 _WIDTH: Final = 640.0  #: pixels
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")  #: what XML cannot hold
 _LINE: Final = 17.0  #: pixels from line to line of a text
 _WIDE: Final = 0x2E80  #: from this character on a letter is as wide as it is high
 #: kind -> (fill, stroke, stroke width, what the legend calls it); another kind is drawn as a place
@@ -88,7 +90,7 @@ class Sketch:
     def write(self, label: str, at: tuple[float, float]) -> None:
         """Write a label about a spot; it is left out where there is no free place near by."""
         x, y = self._place(np.array([at]))[0].tolist()
-        self._labels.append(_Label(tuple(label.split("\n")), x, y))
+        self._labels.append(_Label(tuple(_CONTROL.sub(" ", label).split("\n")), x, y))
 
     def _mark(self, kind: str, point: Any) -> str:
         x, y = self._place(np.array([[point.x, point.y]]))[0].tolist()

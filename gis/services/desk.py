@@ -51,7 +51,7 @@ _RETURNS_TO_DESK: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What moving a pin did, or would do: the lead and the state before and after."""
+    """What moving a pin did, or would do: who leads (or gets it forwarded) and the state, before and after."""
 
     case: str
     unit_before: str
@@ -121,6 +121,8 @@ def rule(p: Platform, no: str, unit: str, act: Act, *, evidence: str = "", seen:
     """
     require_reason(act)
     with p.store.begin(ALL) as connection:
+        # What a release does to open cases and what a person rules must not be done at once: the ruling would be lost.
+        area_store.lock_boundaries(connection, alone=False)
         row = standing_case(p, connection, no, seen)
         external = require_unit(connection, unit, local_day(act.at, p.place.timezone)) == "external"
         state = "forwarded" if external else "dispatched"
@@ -163,13 +165,13 @@ def move(
         if not 0 < radius <= 100_000:
             raise BadOption(f"accuracy is {radius!r}; wanted metres above 0 and at most 100000.")
         matters = _matter(row, (x, y), radius)
-        decided = decide_in(p, connection, row.release_id, matters)
+        decided = decide_in(p, connection, area_store.release_on(connection, row.on_day), matters)
         wanted = str(decided.state[0])
         state = wanted if wanted in TRANSITIONS[row.state] else "border_desk"
         require_step(row.state, state)
-        after = str(decided.rulings.unit[0])
+        after = str(decided.rulings.unit[0] or decided.rulings.forward_to[0])
         metres = float(np.hypot(x - row.x, y - row.y))
-        told = Moved(no, row.unit or "", after, row.state, state, round(metres, 1), commit)
+        told = Moved(no, row.unit or row.forward_to or "", after, row.state, state, round(metres, 1), commit)
         if commit:
             _moved(p, connection, row, decided, act, told)
         return told
@@ -215,6 +217,7 @@ def give_back(p: Platform, no: str, reason_code: str, evidence: str, act: Act, *
     if not evidence.strip():
         raise BadOption("evidence is empty; say what shows it: a document, a photo's name, what was seen on the spot.")
     with p.store.begin(ALL) as connection:
+        area_store.lock_boundaries(connection, alone=False)
         row = standing_case(p, connection, no)
         require_step(row.state, "returned")
         if proposed:

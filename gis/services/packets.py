@@ -29,10 +29,13 @@ _HALF_M: Final = 200.0  #: half the side of the map
 def write_packet(p: Platform, no: str, output: str) -> list[str]:
     """Write the packet into a folder or, by its ending, a .zip; returns the names of its files."""
     path = Path(output)
+    zipped = path.suffix.lower() == ".zip"
+    if path.is_dir() if zipped else path.exists() and not path.is_dir():
+        raise BadOption(f"-o is {output!r}, which is a {'folder' if zipped else 'file'} already; give another name.")
     if not path.absolute().parent.is_dir():
         raise BadOption(f"-o is {output!r}, but the folder it is to lie in does not exist; make it first.")
     files = packet(p, no)
-    if path.suffix.lower() == ".zip":
+    if zipped:
         part = path.with_name(f".{path.name}.part")
         try:
             with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Final
 
 import numpy as np
 import shapely
 
 from gis.acts import Act
-from gis.crs import to_working
+from gis.crs import parse_crs, to_working
 from gis.errors import BadOption, NotFound
 from gis.periods import local_day
 from gis.rights import ALL
@@ -51,6 +51,7 @@ def make(
     require_reason(act)
     day = local_day(act.at, p.place.timezone)
     with p.store.begin(ALL) as connection:
+        area_store.lock_boundaries(connection, alone=True)  # whoever decides knows all precedents up to a number
         row = standing_case(p, connection, no)
         if row.settled_by != "person":
             raise BadOption(f"Nobody has ruled on case {no} yet; decide it first, then make the ruling a precedent.")
@@ -104,7 +105,7 @@ def _road(connection: Connection, ground: Ground, day: date, p: Platform) -> Any
 
 def _polygon(p: Platform, ground: Ground) -> Any:
     xy = np.asarray(ground.polygon, dtype=float).reshape(-1, 2)
-    x, y = to_working(xy[:, 0], xy[:, 1], crs=ground.crs, working=p.place.crs)
+    x, y = to_working(xy[:, 0], xy[:, 1], crs=parse_crs(ground.crs), working=p.place.crs)
     usable = len(x) >= 3 and np.isfinite(x).all() and np.isfinite(y).all()
     ring = shapely.Polygon(np.column_stack([x, y])) if usable else None
     if ring is None or not ring.is_valid or not 1.0 <= ring.area <= _WIDEST_M**2:
@@ -115,13 +116,14 @@ def _polygon(p: Platform, ground: Ground) -> Any:
 
 
 def end(p: Platform, number: int, act: Act) -> None:
-    """Let a precedent end today; what it decided stays decided. Raises NotFound where it does not hold."""
+    """Let a precedent decide nothing received from today on; what it decided stays decided.
+
+    Raises NotFound where it does not hold.
+    """
     require_reason(act)
-    day = local_day(act.at, p.place.timezone)
     with p.store.begin(ALL) as connection:
-        # One made today ends tomorrow: a row that held never is a row that was never made.
-        first = max((r.valid_from for r in store.precedent_rows(connection) if r.id == number), default=day)
-        if not store.end_precedent(connection, number, max(day, first + timedelta(days=1))):
+        area_store.lock_boundaries(connection, alone=True)
+        if not store.end_precedent(connection, number, local_day(act.at, p.place.timezone), act):
             raise NotFound(
                 f"There is no precedent {number} in force; `gridward precedents list` shows those there are."
             )

@@ -14,12 +14,12 @@ from gis.assignment.backtest import Backtest, compare
 from gis.assignment.cover import Known as LintWords
 from gis.assignment.evidence import Decisions, decide
 from gis.assignment.lint import Finding, holes, lint
-from gis.assignment.matters import Matters
 from gis.errors import NotFound
 from gis.rights import ALL
 from gis.rules import Rule
 from gis.services.casework import case_no
 from gis.services.platform import Platform
+from gis.services.whys import matters_of
 from gis.services.worlds import features_of, world_of
 from gis.store import areas as area_store
 from gis.store import cases as case_store
@@ -85,7 +85,7 @@ def backtest(
         other = register if rules is None else replace(register, rules=tuple(rules))
         for rows in _chunks(connection, since):
             for release, part in _by_release(rows):
-                matters = _matters(part)
+                matters = matters_of(part)
                 was = decide(world_of(p, connection, release, matters, register=register), matters)
                 then = release if release_id is None else release_id
                 now = decide(world_of(p, connection, then, matters, register=other), matters)
@@ -125,23 +125,6 @@ def _by_release(rows: Sequence[Any]) -> list[tuple[int | None, list[Any]]]:
     for row in rows:
         groups.setdefault(row.release_id, []).append(row)
     return sorted(groups.items(), key=lambda item: item[0] or 0)
-
-
-def _matters(rows: Sequence[Any]) -> Matters:
-    def column(name: str, kind: Any = object) -> Any:
-        return np.array([getattr(row, name) for row in rows], dtype=kind)
-
-    return Matters(
-        x=column("x", float),
-        y=column("y", float),
-        accuracy=column("accuracy_m", float),
-        level=column("accuracy_level", float),
-        category=column("category"),
-        source=column("source"),
-        day=column("on_day", "datetime64[D]"),
-        minute=column("minute", np.int64),
-        part=column("part_picked"),
-    )
 
 
 def _standing(d: Decisions) -> Any:

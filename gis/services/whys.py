@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from gis.store import cases as store
 from gis.store import parts as part_store
 from gis.store.engine import Connection
 
-__all__ = ["evidence_of", "matter_of", "replayed", "same_answer", "why_of"]
+__all__ = ["evidence_of", "known_of", "matters_of", "replayed", "same_answer", "why_of"]
 
 Names = Mapping[str, tuple[str, str]]
 
@@ -173,46 +173,53 @@ def _named(key: str, code: str | None, names: Names) -> dict[str, str | None]:
     return {key: code, f"{key}_name": zh, f"{key}_name_en": en}
 
 
-def matter_of(d: Any) -> Matters:
-    """The stored inputs of a decision."""
+def matters_of(rows: Sequence[Any]) -> Matters:
+    """The stored inputs of decisions."""
 
-    def one(value: Any, kind: Any = object) -> Any:
-        return np.array([value], dtype=kind)
+    def column(name: str, kind: Any = object) -> Any:
+        return np.array([getattr(row, name) for row in rows], dtype=kind)
 
     return Matters(
-        x=one(d.x, float),
-        y=one(d.y, float),
-        accuracy=one(d.accuracy_m, float),
-        level=one(d.accuracy_level, float),
-        category=one(d.category),
-        source=one(d.source),
-        day=one(d.on_day, "datetime64[D]"),
-        minute=one(d.minute, np.int64),
-        part=one(d.part_picked),
+        x=column("x", float),
+        y=column("y", float),
+        accuracy=column("accuracy_m", float),
+        level=column("accuracy_level", float),
+        category=column("category"),
+        source=column("source"),
+        day=column("on_day", "datetime64[D]"),
+        minute=column("minute", np.int64),
+        part=column("part_picked"),
     )
 
 
 def replayed(p: Platform, connection: Connection, d: Any) -> Decisions:
     """Decide the stored inputs again: on the stored release, with the registers as they were known then."""
+    return decide_in(p, connection, d.release_id, matters_of([d]), known=known_of(p, d))
+
+
+def known_of(p: Platform, d: Any) -> Known:
+    """The registers and thresholds that a decision was made with."""
     thresholds = Thresholds(
         p.place.desk_threshold if d.threshold is None else d.threshold,
         p.place.part_certain if d.part_certain is None else d.part_certain,
     )
-    known = Known(tuple(d.known_ids or ()), thresholds)
-    return decide_in(p, connection, d.release_id, matter_of(d), known=known)
+    return Known(tuple(d.known_ids or ()), thresholds)
 
 
-def same_answer(d: Any, again: Decisions) -> bool:
-    """True when everything that the engine found comes out the same; what a person ruled is that person's."""
-    same_place = bool(again.area_id[:, 0].tolist() == [i or 0 for i in d.area_ids])
+def same_answer(d: Any, again: Decisions, i: int = 0) -> bool:
+    """True when everything that the engine found comes out the same; what a person ruled is that person's.
+
+    `i` is the position of the decision `d` among those made again.
+    """
+    same_place = bool(again.area_id[:, i].tolist() == [a or 0 for a in d.area_ids])
     if d.settled_by == "person" or d.desk_reason == "returned":
         return same_place
     return bool(
         same_place
-        and again.outcome[0] == d.outcome
-        and (again.rulings.unit[0] or None) == d.unit
-        and (again.rulings.forward_to[0] or None) == d.forward_to
-        and (int(again.rule_id[0]) or None) == d.rule_id
-        and (int(again.precedent_id[0]) or None) == d.precedent_id
-        and abs(float(again.confidence[0]) - d.confidence) < 1e-6
+        and again.outcome[i] == d.outcome
+        and (again.rulings.unit[i] or None) == d.unit
+        and (again.rulings.forward_to[i] or None) == d.forward_to
+        and (int(again.rule_id[i]) or None) == d.rule_id
+        and (int(again.precedent_id[i]) or None) == d.precedent_id
+        and abs(float(again.confidence[i]) - d.confidence) < 1e-6
     )

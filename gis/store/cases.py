@@ -37,6 +37,7 @@ __all__ = [
     "density",
     "events",
     "evidence",
+    "decisions_since",
     "evidence_rows",
     "days_with_cases",
     "known_keys",
@@ -45,8 +46,6 @@ __all__ = [
     "matters_since",
     "matters_standing",
     "misplaced",
-    "names_of_codes",
-    "feature_names",
     "open_months",
     "positions",
     "replace_placements",
@@ -324,41 +323,19 @@ def area_codes(connection: Connection) -> dict[int, str]:
     return {row[0]: row[1] for row in connection.execute(text("SELECT id, code FROM area"))}
 
 
-def names_of_codes(connection: Connection, release_id: int | None, codes: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """What the areas of these codes are called in a release, in Chinese and English."""
-    rows = connection.execute(
-        text(
-            "SELECT a.code, a.name, coalesce(nullif(a.name_en, ''), a.name) "
-            "FROM area a JOIN release_area m ON m.area_id = a.id "
-            "WHERE m.release_id = :release AND a.code = ANY(CAST(:codes AS text[]))"
-        ),
-        {"release": release_id, "codes": [code for code in codes if code]},
-    )
-    return {row[0]: (row[1], row[2]) for row in rows}
-
-
-def feature_names(connection: Connection, release_id: int | None, word: str) -> tuple[str, str]:
-    """The name of the map feature layer:code of a release, in Chinese and English; empty where it has none."""
-    layer, _, code = word.partition(":")
-    row = connection.execute(
-        text(
-            "SELECT f.name, coalesce(nullif(f.name_en, ''), f.name) FROM feature f "
-            "JOIN release_feature m ON m.feature_id = f.id "
-            "WHERE m.release_id = :release AND f.layer = :layer AND f.code = :code LIMIT 1"
-        ),
-        {"release": release_id, "layer": layer, "code": code},
-    ).one_or_none()
-    return ("", "") if row is None else (row[0], row[1])
-
-
 def matters_since(connection: Connection, since: date) -> Any:
     """What each report received since a day was first decided on, in order; streamed."""
     query = (
         "SELECT case_id AS id, received_on, x, y, accuracy_m, accuracy_level, category, source, on_day, minute, "
         "part_picked, release_id FROM decision WHERE seq = 1 AND received_on >= :since ORDER BY received_on, case_id"
     )
-    streamed = connection.execution_options(stream_results=True, yield_per=10_000)
-    return streamed.execute(text(query), {"since": since})
+    return _streamed(connection, query, {"since": since})
+
+
+def decisions_since(connection: Connection, since: date) -> Any:
+    """Every decision on reports received since a day, in order; streamed."""
+    query = "SELECT * FROM decision WHERE received_on >= :since ORDER BY received_on, case_id, seq"
+    return _streamed(connection, query, {"since": since})
 
 
 def matters_standing(connection: Connection, since: date) -> Any:
@@ -369,13 +346,18 @@ def matters_standing(connection: Connection, since: date) -> Any:
         "WHERE d.received_on = c.received_on AND d.case_id = c.id ORDER BY seq DESC LIMIT 1) d ON true "
         "WHERE c.received_on >= :since ORDER BY c.received_on, c.id"
     )
-    streamed = {"stream_results": True, "yield_per": 10_000}
-    return connection.execute(text(query), {"since": since}, execution_options=streamed)
+    return _streamed(connection, query, {"since": since})
 
 
 def evidence_rows(connection: Connection) -> Any:
     """Every case with its newest decision, as the export lists them; streamed."""
-    return connection.execution_options(stream_results=True, yield_per=5000).execute(text(sql_file("export.sql")))
+    return _streamed(connection, sql_file("export.sql"), {})
+
+
+def _streamed(connection: Connection, query: str, values: dict[str, Any]) -> Any:
+    """The rows of a query by a cursor; an option of the statement's, for one of the connection's would stay with it."""
+    options = {"stream_results": True, "yield_per": 10_000}
+    return connection.execute(text(query), values, execution_options=options)
 
 
 def misplaced(connection: Connection, today: date) -> list[Any]:

@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["REGISTERS", "Merged", "categories", "marks", "merge", "rules", "territories", "units", "version"]
 
-
-_MARKED: Final = ("unit", "territory", "rule", "category", "precedent")
+#: table -> the numbers drawn for its rows, in the order in which they became known
+_MARKED: Final = {
+    "unit": "id",
+    "territory": "id",
+    "rule": "id",
+    "category": "id",
+    "precedent": "greatest(id, ended_id)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +121,8 @@ def _array(words: Sequence[str]) -> str:
 
 
 def marks(connection: Connection) -> tuple[int, ...]:
-    """The ids of the newest rows of units, territories, rules, categories and precedents."""
-    newest = ", ".join(f"(SELECT coalesce(max(id), 0) FROM {table})" for table in _MARKED)
+    """The ids of the newest rows of units, territories, rules, categories and precedents (made or ended)."""
+    newest = ", ".join(f"(SELECT coalesce(max({mark}), 0) FROM {table})" for table, mark in _MARKED.items())
     return tuple(connection.execute(text(f"SELECT {newest}")).one())
 
 

@@ -32,6 +32,8 @@ __all__ = [
 
 def standing(connection: Connection, number: int) -> Any | None:
     """A case with its newest decision, locked until the end of the transaction; None when there is none."""
+    # Locked first and read then: a statement that waits for the lock goes on with the decisions from before its wait.
+    connection.execute(text("SELECT FROM cases WHERE id = :id FOR UPDATE"), {"id": number})
     return connection.execute(text(sql_file("standing_case.sql")), {"id": number}).one_or_none()
 
 
@@ -126,15 +128,12 @@ def add_precedent(connection: Connection, act: Act, said: Mapping[str, Any]) -> 
     return int(connection.execute(text(sql_file("add_precedent.sql")), values).scalar_one())
 
 
-def end_precedent(connection: Connection, number: int, day: date) -> int:
-    """Let a precedent hold until a day; returns how many rows that changed."""
-    query = (
-        "UPDATE precedent SET validity = daterange(lower(validity), :day) "
-        "WHERE id = :id AND lower(validity) < :day AND (upper_inf(validity) OR upper(validity) > :day)"
-    )
-    return connection.execute(text(query), {"id": number, "day": day}).rowcount
+def end_precedent(connection: Connection, number: int, day: date, act: Act) -> bool:
+    """Let a precedent hold until a day; False where there is none that holds then."""
+    values = {"id": number, "day": day, "at": act.at, "by": act.by, "why": act.reason}
+    return connection.execute(text(sql_file("end_precedent.sql")), values).rowcount > 0
 
 
 def precedent_rows(connection: Connection, *, upto: int | None = None) -> list[Any]:
-    """Every precedent, the oldest first, with its ground as WKB; with `upto` those whose id is not above it."""
+    """Every precedent, the oldest first, with its ground as WKB; with `upto`, a mark, as they were then."""
     return list(connection.execute(text(sql_file("precedents.sql")), {"upto": upto}))

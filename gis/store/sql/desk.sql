@@ -1,4 +1,4 @@
-SELECT c.received_on, c.id, c.received_at, c.category, c.description, c.accuracy_m, d.x, d.y, d.border_distance_m,
+SELECT c.received_on, c.id, c.received_at, c.category, c.description, d.accuracy_m, d.x, d.y, d.border_distance_m,
        d.confidence, d.candidate_areas, d.candidate_shares, d.candidate_units, d.desk_reason, d.release_id
 FROM cases c
 JOIN LATERAL (

@@ -21,7 +21,13 @@ CREATE TABLE precedent (
     case_id     bigint,
     made_at     timestamptz NOT NULL,
     made_by     text NOT NULL,
-    validity    daterange NOT NULL CHECK (NOT isempty(validity)),
+    valid_from  date NOT NULL,
+    valid_to    date CHECK (valid_to >= valid_from),
+    -- Ending one draws an id too: what was decided when a smaller id was the newest knew nothing of the end.
+    ended_id    bigint,
+    ended_at    timestamptz,
+    ended_by    text,
+    ended_why   text,
     geom        geometry(MultiPolygon, {srid}) NOT NULL
 );
 CREATE INDEX ON precedent USING gist (geom);
@@ -114,6 +120,7 @@ END $$;
 CREATE POLICY read_others ON precedent FOR SELECT TO gridward_unit, gridward_public USING (true);
 GRANT SELECT ON precedent TO gridward_unit, gridward_public;
 CREATE POLICY wake ON precedent FOR UPDATE TO gridward_all USING (true) WITH CHECK (true);
-GRANT UPDATE (validity) ON precedent TO gridward_all;
+GRANT UPDATE (valid_to, ended_id, ended_at, ended_by, ended_why) ON precedent TO gridward_all;
+GRANT USAGE ON SEQUENCE precedent_id_seq TO gridward_all;
 -- A pin that is moved, a category that is corrected.
 GRANT UPDATE (geom, quad, category) ON cases TO gridward_all;
