@@ -26,8 +26,8 @@ class Report:
     received_at: datetime
     accuracy: float | None = None
     description: str = ""
-    level: float = 0.68
-    part: str = ""
+    level: float | None = None  #: share of the error that the radius holds; None: as the place says
+    part: str = ""  #: identifier of the part that the reporter picked
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,7 @@ def _batch_of(p: Platform, said: Report, key: str) -> ReportBatch:
         )
     accuracy = said.accuracy if said.accuracy is not None else p.place.default_accuracy[said.source]
     words = [said.x, said.y, said.crs, said.category, said.source, said.accuracy, said.description]
-    words += [said.level, said.part] if (said.level, said.part) != (0.68, "") else []
+    words += [said.level, said.part] if said.level is not None or said.part else []
     digest = hashlib.sha256("\x1f".join(map(str, words)).encode()).hexdigest()
     moment = np.datetime64(said.received_at.astimezone(UTC).replace(tzinfo=None), "us")
 
@@ -194,6 +194,6 @@ def _batch_of(p: Platform, said: Report, key: str) -> ReportBatch:
         category=one(said.category),
         source=one(said.source),
         description=one(said.description),
-        level=said.level,
+        level=p.place.accuracy_level if said.level is None else said.level,
         part=said.part,
     )

@@ -77,7 +77,7 @@ def evidence_of(p: Platform, connection: Connection, d: Any, register: Register 
 
 
 def _where(p: Platform, connection: Connection, d: Any, units: Names) -> dict[str, Any]:
-    known = p.keep(("names", d.release_id), lambda: _names_in(p, connection, d.release_id))
+    known = p.keep(("called", d.release_id), lambda: _names_in(p, connection, d.release_id))
     listed = list(zip(d.candidate_areas or (), d.candidate_shares or (), d.candidate_units or (), strict=True))
     return {
         "areas": [

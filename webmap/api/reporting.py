@@ -102,7 +102,6 @@ def _report(body: Mapping[str, Any]) -> Report:
         received_at=this_moment(),
         accuracy=None if accuracy is None else float(accuracy),
         description=body.get("description") or "",
-        level=current_place().accuracy_level,
         part=body.get("part") or "",
     )
 

@@ -398,7 +398,7 @@ def test_one_unit_and_the_public_cannot_rule(platform: Platform, connection: Con
     desk.rule(platform, reported(platform), "S2", act())
     for rights in (of_unit("S1"), PUBLIC):
         take_role(connection, rights)
-        for table in ("ruling", "case_return", "decision", "case_event"):
+        for table in ("ruling", "case_return", "decision", "case_step"):
             with pytest.raises(ProgrammingError, match="permission denied"), connection.begin_nested():
                 connection.execute(text(f"INSERT INTO {table} DEFAULT VALUES"))
     take_role(connection, of_unit("S2"))
