@@ -1,4 +1,4 @@
-"""`gridward reports load|export`: a CSV in, every decided case out."""
+"""`gridward reports load|export`: a file of reports in, every decided case out."""
 
 from __future__ import annotations
 
@@ -7,25 +7,31 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from etl.reports import Columns, Parsed, ReportFile, parse_reports, reject_limit
+from etl.reports import LISTED, Columns, Rejected, ReportFile, Reports, reject_limit
+from gis.acts import Act
 from gis.cli import platform_of
 from gis.errors import BadOption, FileFault
 from gis.periods import local_day
+from gis.reports import ReportBatch
 from gis.rights import ALL
 from gis.services import cases as case_service
 from gis.services import casework
+from gis.services.crs_evidence import better_crs
 from gis.services.platform import Platform
 
 __all__ = ["NAMESPACE", "load_file", "reports"]
 
 #: the ids of reports that came by file
 NAMESPACE = "reports"
+#: rows held against another CRS
+_SAMPLE: Final = 5_000
 
 
 class Split:
@@ -54,35 +60,46 @@ def reports() -> None:
 
 @reports.command()
 @click.argument("file")
-@click.option("--x", required=True, help="Column of the east coordinate or longitude.")
-@click.option("--y", required=True, help="Column of the north coordinate or latitude.")
-@click.option("--crs", required=True, help="CRS of x and y: EPSG:n, GCJ-02 or BD-09.")
+@click.option("--x", default="", help="Column of the east coordinate or longitude (GeoParquet: the geometry).")
+@click.option("--y", default="", help="Column of the north coordinate or latitude (GeoParquet: the geometry).")
+@click.option("--crs", default="", help="CRS of x and y: EPSG:n, GCJ-02 or BD-09 (GeoParquet: the file's).")
 @click.option("--id", "id_", default="", help="Column of the source's own id (default: the row's words).")
 @click.option("--time", "time_", default="", help="Column of the time received (default: now).")
 @click.option("--category", default="", help="Column of the category code.")
-@click.option("--accuracy", default="", help="Column of the accuracy: metres, radius holding 68 %.")
+@click.option("--accuracy", default="", help="Column of the accuracy: metres, a radius around the true place.")
+@click.option("--accuracy-level", type=float, help="Share of the error that an accuracy holds (default: the place's).")
 @click.option("--state", default="", help="Column of the state: open or closed.")
 @click.option("--closed", default="", help="Column of the time closed.")
 @click.option("--source", default="", help="Column of the source (default: all from the public).")
 @click.option("--description", default="", help="Column of the description.")
-@click.option("--encoding", default="utf-8-sig", help="Encoding of the file (default UTF-8).")
+@click.option("--part", default="", help="Column of the identifier of the part that the reporter picked.")
+@click.option("--encoding", default="utf-8-sig", help="Encoding of a CSV (default UTF-8).")
 @click.option(
     "--max-rejects", default="1%", show_default=True, help="Share or number of bad rows above which nothing is stored."
 )
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
 def load(
-    ctx: click.Context, /, file: str, crs: str, encoding: str, max_rejects: str, as_json: bool, **names: str
+    ctx: click.Context,
+    /,
+    file: str,
+    crs: str,
+    accuracy_level: float | None,
+    encoding: str,
+    max_rejects: str,
+    as_json: bool,
+    **names: str,
 ) -> None:
-    """Load a CSV of reports: each is located at every level, assigned by rule, and stored with its evidence.
+    """Load a CSV, Parquet or GeoParquet of reports: each is located at every level, assigned by rule, and stored with
+    its evidence.
 
-    Loading the same file or ids again stores nothing new.
+    Loading the same file or ids again stores nothing new. --x and --y, where given, go before a file's geometry.
     """
     named = {name.removesuffix("_"): value for name, value in names.items()}
     reject_limit(max_rejects, 1)
     answer = load_file(
         platform_of(ctx),
-        ReportFile(Path(file), Columns(**named), crs, encoding),
+        ReportFile(Path(file), Columns(**named), crs, encoding, accuracy_level),
         max_rejects=max_rejects,
         quiet=as_json,
     )
@@ -92,47 +109,75 @@ def load(
 
 
 def load_file(p: Platform, file: ReportFile, *, max_rejects: str = "1%", quiet: bool = False) -> dict[str, Any]:
-    """Parse, decide and store a CSV; the counts and seconds as `reports load --json` prints them.
+    """Read, decide and store a file of reports; the counts and seconds as `reports load --json` prints them.
 
     Σ located, outside, gap, border_desk, known, rejected = rows.
     """
     split, shown = Split(), not quiet and sys.stderr.isatty()
+    now = datetime.now(UTC)
 
     def step(name: str) -> None:
         split.begin(name)
         if shown:
-            click.echo(f"\r  {name:<10}", err=True, nl=False)
+            click.echo(f"\r  {loaded.rows:,} rows, {loaded.share:.0%}  {name:<10}", err=True, nl=False)
 
-    now = datetime.now(UTC)
-    categories = (
-        casework.known_categories(p, local_day(now, p.place.timezone)) if file.columns.category else frozenset[str]()
+    day = local_day(now, p.place.timezone)
+    loaded = Reports(file, place=p.place, now=now)
+    if file.columns.category:
+        loaded.categories = casework.known_categories(p, day)
+    batches = loaded.batches(step)
+    first = next(batches, None)
+    hint = _crs_hint(p, first, day) if first is not None else None
+    outcome = casework.load_many(
+        p,
+        batches if first is None else chain([first], batches),
+        namespace=NAMESPACE,
+        act=Act("reports load", now),
+        on_step=step,
+        accept=lambda found: _require_few(file.path, loaded, found, max_rejects),
     )
-    parsed = parse_reports(file, place=p.place, categories=categories, now=now, on_step=step)
-    _require_few(file.path, parsed, max_rejects)
-    outcome = casework.load(p, parsed.batch, namespace=NAMESPACE, by="reports load", now=now, on_step=step)
-    seconds = split.end()
     if shown:
-        click.echo("\r" + " " * 14 + "\r", err=True, nl=False)
-    answer: dict[str, Any] = {
-        "rows": parsed.rows,
+        click.echo("\r" + " " * 50 + "\r", err=True, nl=False)
+    return _answer(loaded, outcome, hint) | {"seconds": split.end()}
+
+
+def _crs_hint(p: Platform, batch: ReportBatch, day: date) -> str | None:
+    """What the first rows say against the CRS they were read in."""
+    some = slice(None, None, -(-len(batch) // _SAMPLE))
+    found = better_crs(p, batch.x[some], batch.y[some], crs=batch.crs, day=day)
+    if found is None:
+        return None
+    return f"Many of the first rows lie outside every area as {batch.crs} and hardly any as {found}; check --crs."
+
+
+def _answer(loaded: Reports, outcome: casework.LoadOutcome, hint: str | None) -> dict[str, Any]:
+    return {
+        "rows": loaded.rows,
         "new": outcome.new,
         **outcome.stored,
-        "known": outcome.known + parsed.repeated,
+        "known": outcome.known + outcome.repeated + loaded.repeated,
         "known_differing": outcome.differing,
-        "rejected": len(parsed.rejected),
-        "rejects": [{"row": r.row, "reason": r.reason} for r in parsed.rejected],
-        "seconds": seconds,
+        "rejected": loaded.bad + len(outcome.clashes),
+        "rejects": [{"row": r.row, "reason": r.reason} for r in _rejects(loaded, outcome)],
+        "far": loaded.far,
+        "piles": loaded.piles.found(loaded.rows),
+        "crs_hint": hint,
     }
-    return answer
 
 
-def _require_few(path: Path, parsed: Parsed, max_rejects: str) -> None:
-    limit = reject_limit(max_rejects, parsed.rows)
-    if len(parsed.rejected) > limit:
-        shown = "\n".join(f"  row {r.row}: {r.reason}" for r in parsed.rejected[:20])
-        more = f"\n  … and {len(parsed.rejected) - 20} more" if len(parsed.rejected) > 20 else ""
+def _rejects(loaded: Reports, outcome: casework.LoadOutcome) -> list[Rejected]:
+    """Rejected rows in the order of the file, the first LISTED of them."""
+    clashes = (Rejected(c.row, f"id {c.key!r} is row {c.first}'s already, with other content") for c in outcome.clashes)
+    return sorted([*loaded.rejected, *clashes], key=lambda rejected: rejected.row)[:LISTED]
+
+
+def _require_few(path: Path, loaded: Reports, outcome: casework.LoadOutcome, max_rejects: str) -> None:
+    bad = loaded.bad + len(outcome.clashes)
+    if bad > reject_limit(max_rejects, loaded.rows):
+        shown = "\n".join(f"  row {r.row}: {r.reason}" for r in _rejects(loaded, outcome)[:20])
+        more = f"\n  … and {bad - 20} more" if bad > 20 else ""
         raise FileFault(
-            f"{len(parsed.rejected)} of {parsed.rows} rows of {path.name} are bad, more than --max-rejects "
+            f"{bad} of {loaded.rows} rows of {path.name} are bad, more than --max-rejects "
             f"{max_rejects} allows; nothing was stored. Correct them, or allow more with --max-rejects:\n{shown}{more}"
         )
 
@@ -145,8 +190,12 @@ def _told(a: dict[str, Any]) -> str:
     if a["known_differing"]:
         lines.append(f"  {a['known_differing']} of those stored already say something else now; the first words stay.")
     lines += [f"  row {r['row']}: {r['reason']}" for r in a["rejects"][:50]]
-    if len(a["rejects"]) > 50:
-        lines.append(f"  … and {len(a['rejects']) - 50} more; --json lists all")
+    if a["rejected"] > 50:
+        lines.append(f"  … and {a['rejected'] - 50} more; --json lists {LISTED:,}")
+    if a["far"]:
+        lines.append(f"  {a['far']} of the rows taken lie far from the place; they are stored as outside.")
+    lines += [f"  {pile['n']} rows lie at exactly x={pile['x']}, y={pile['y']}" for pile in a["piles"]]
+    lines += [f"  {a['crs_hint']}"] if a["crs_hint"] else []
     total = sum(a["seconds"].values())
     split = ", ".join(f"{step} {seconds:.2f}" for step, seconds in a["seconds"].items())
     lines.append(f"  {total:.2f} s ({split})")

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from conftest import PLACE_FILE
 
-from etl.reports import Columns, Parsed, ReportFile, parse_reports, reject_limit
+from etl.reports import Columns, Rejected, ReportFile, Reports, reject_limit
 from gis.crs import wgs84_to_gcj02
 from gis.errors import BadOption, FileFault, UnknownCrs
 from gis.place import read_place
+from gis.reports import ReportBatch
 
 NOW = datetime(2026, 11, 2, 4, 0, tzinfo=UTC)
 PLACE = read_place(PLACE_FILE)
 HEADER = "id,time,lon,lat,category,accuracy,source,state,closed,text\n"
 COLUMNS = Columns("lon", "lat", "id", "time", "category", "accuracy", "state", "closed", "source", "text")
 GOOD = "{id},2026-10-20 08:15:00,119.93,31.78,0101,5,public,open,,fine\n"
+
+
+class Parsed(NamedTuple):
+    """A small file, read to its end."""
+
+    rows: int
+    batch: ReportBatch
+    rejected: tuple[Rejected, ...]
+    repeated: int
+
+
+def read(file: ReportFile) -> Parsed:
+    reports = Reports(file, place=PLACE, categories=frozenset({"0101"}), now=NOW)
+    batches = list(reports.batches())
+    columns = {
+        f.name: np.concatenate([getattr(batch, f.name) for batch in batches]) if batches else np.empty(0)
+        for f in fields(ReportBatch)
+        if f.name not in ("crs", "level")
+    }
+    return Parsed(reports.rows, ReportBatch(**columns, crs=reports.crs), tuple(reports.rejected), reports.repeated)
 
 
 def parse(
@@ -32,7 +55,7 @@ def parse(
 ) -> Parsed:
     path = tmp_path / "reports.csv"
     path.write_bytes(rows if isinstance(rows, bytes) else (header + rows).encode())
-    return parse_reports(ReportFile(path, columns, crs, encoding), place=PLACE, categories=frozenset({"0101"}), now=NOW)
+    return read(ReportFile(path, columns, crs, encoding))
 
 
 @pytest.mark.parametrize(
@@ -129,9 +152,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_a_remedy(tmp_path: Path, con
 
 def test_a_missing_file_an_unknown_crs_and_an_unknown_encoding_are_said(tmp_path: Path) -> None:
     with pytest.raises(FileFault, match="is no file that can be read"):
-        parse_reports(
-            ReportFile(tmp_path / "none.csv", COLUMNS, "EPSG:4326"), place=PLACE, categories=frozenset(), now=NOW
-        )
+        read(ReportFile(tmp_path / "none.csv", COLUMNS, "EPSG:4326"))
     with pytest.raises(UnknownCrs, match="The CRS is 'WGS84'"):
         parse(tmp_path, GOOD, crs="WGS84")
     with pytest.raises(BadOption, match="--encoding is 'klingon'"):
