@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.points import Partition, PointsFile, read_said, read_table, survey_of, words_of
-from etl.report_checks import require_near
+from etl.reports import require_near
 from gis import __version__
 from gis.errors import Conflict, FileFault, SystemFault
 from gis.services.bulk import REJECTED, Assigner, Points, standing, stored_points

@@ -1,4 +1,4 @@
-"""`gridward reports load|assign|export`: a CSV in, every decided case out."""
+"""`gridward reports load|export`: a file of reports in, every decided case out."""
 
 from __future__ import annotations
 
@@ -6,28 +6,33 @@ import csv
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from etl.cli_assign import assign
-from etl.reports import Columns, Reading, Rejected, ReportFile, reject_limit, taken
+from etl.reports import LISTED, Columns, Rejected, ReportFile, Reports, reject_limit
 from gis.acts import Act
 from gis.cli import platform_of
 from gis.errors import BadOption, FileFault
 from gis.periods import local_day
+from gis.reports import ReportBatch
 from gis.rights import ALL
 from gis.services import cases as case_service
 from gis.services import casework
+from gis.services.crs_evidence import better_crs
 from gis.services.platform import Platform
 
 __all__ = ["NAMESPACE", "load_file", "reports"]
 
 #: the ids of reports that came by file
 NAMESPACE = "reports"
+#: rows held against another CRS
+_SAMPLE: Final = 5_000
 
 
 class Split:
@@ -59,40 +64,46 @@ reports.add_command(assign)
 
 @reports.command()
 @click.argument("file")
-@click.option("--x", required=True, help="Column of the east coordinate or longitude.")
-@click.option("--y", required=True, help="Column of the north coordinate or latitude.")
-@click.option("--crs", required=True, help="CRS of x and y: EPSG:n, GCJ-02 or BD-09.")
+@click.option("--x", default="", help="Column of the east coordinate or longitude (GeoParquet: the geometry).")
+@click.option("--y", default="", help="Column of the north coordinate or latitude (GeoParquet: the geometry).")
+@click.option("--crs", default="", help="CRS of x and y: EPSG:n, GCJ-02 or BD-09 (GeoParquet: the file's).")
 @click.option("--id", "id_", default="", help="Column of the source's own id (default: the row's words).")
 @click.option("--time", "time_", default="", help="Column of the time received (default: now).")
 @click.option("--category", default="", help="Column of the category code.")
-@click.option("--accuracy", default="", help="Column of the accuracy: radius in metres.")
-@click.option(
-    "--accuracy-level", default=0.68, show_default=True, help="Share of the error that the accuracy's radius holds."
-)
-@click.option("--part", default="", help="Column of the identifier of the part that the reporter picked.")
+@click.option("--accuracy", default="", help="Column of the accuracy: metres, a radius around the true place.")
+@click.option("--accuracy-level", type=float, help="Share of the error that an accuracy holds (default: the place's).")
 @click.option("--state", default="", help="Column of the state: open or closed.")
 @click.option("--closed", default="", help="Column of the time closed.")
 @click.option("--source", default="", help="Column of the source (default: all from the public).")
 @click.option("--description", default="", help="Column of the description.")
-@click.option("--encoding", default="utf-8-sig", help="Encoding of the file (default UTF-8).")
+@click.option("--part", default="", help="Column of the identifier of the part that the reporter picked.")
+@click.option("--encoding", default="utf-8-sig", help="Encoding of a CSV (default UTF-8).")
 @click.option(
     "--max-rejects", default="1%", show_default=True, help="Share or number of bad rows above which nothing is stored."
 )
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
-def load(ctx: click.Context, /, file: str, crs: str, max_rejects: str, as_json: bool, **said: Any) -> None:
-    """Load a CSV of reports: each is located at every level, assigned by rule, and stored with its evidence.
+def load(
+    ctx: click.Context,
+    /,
+    file: str,
+    crs: str,
+    accuracy_level: float | None,
+    encoding: str,
+    max_rejects: str,
+    as_json: bool,
+    **names: str,
+) -> None:
+    """Load a CSV, Parquet or GeoParquet of reports: each is located at every level, assigned by rule, and stored with
+    its evidence.
 
-    Loading the same file or ids again stores nothing new.
+    Loading the same file or ids again stores nothing new. --x and --y, where given, go before a file's geometry.
     """
-    encoding, level = said.pop("encoding"), said.pop("accuracy_level")
-    if not 0.0 < level < 1.0:
-        raise BadOption(f"--accuracy-level is {level}; wanted a share between 0 and 1, such as 0.68 or 0.95.")
-    named = {name.removesuffix("_"): value for name, value in said.items()}
+    named = {name.removesuffix("_"): value for name, value in names.items()}
     reject_limit(max_rejects, 1)
     answer = load_file(
         platform_of(ctx),
-        ReportFile(Path(file), Columns(**named), crs, encoding, level),
+        ReportFile(Path(file), Columns(**named), crs, encoding, accuracy_level),
         max_rejects=max_rejects,
         quiet=as_json,
     )
@@ -102,58 +113,75 @@ def load(ctx: click.Context, /, file: str, crs: str, max_rejects: str, as_json: 
 
 
 def load_file(p: Platform, file: ReportFile, *, max_rejects: str = "1%", quiet: bool = False) -> dict[str, Any]:
-    """Parse, decide and store a CSV; the counts and seconds as `reports load --json` prints them.
+    """Read, decide and store a file of reports; the counts and seconds as `reports load --json` prints them.
 
     Σ located, outside, gap, border_desk, known, rejected = rows.
     """
     split, shown = Split(), not quiet and sys.stderr.isatty()
+    now = datetime.now(UTC)
 
     def step(name: str) -> None:
         split.begin(name)
         if shown:
-            click.echo(f"\r  {name:<10}", err=True, nl=False)
+            click.echo(f"\r  {loaded.rows:,} rows, {loaded.share:.0%}  {name:<10}", err=True, nl=False)
 
-    now = datetime.now(UTC)
-    categories = (
-        casework.known_categories(p, local_day(now, p.place.timezone)) if file.columns.category else frozenset[str]()
-    )
-    reading = Reading(file, place=p.place, categories=categories, now=now, on_step=step)
+    day = local_day(now, p.place.timezone)
+    loaded = Reports(file, place=p.place, now=now)
+    if file.columns.category:
+        loaded.categories = casework.known_categories(p, day)
+    batches = loaded.batches(step)
+    first = next(batches, None)
+    hint = _crs_hint(p, first, day) if first is not None else None
     outcome = casework.load_many(
         p,
-        reading.batches(),
+        batches if first is None else chain([first], batches),
         namespace=NAMESPACE,
         act=Act("reports load", now),
         on_step=step,
-        accept=lambda found: _require_few(file.path, reading.rows, _rejected(reading, found), max_rejects),
+        accept=lambda found: _require_few(file.path, loaded, found, max_rejects),
     )
-    seconds = split.end()
     if shown:
-        click.echo("\r" + " " * 14 + "\r", err=True, nl=False)
-    rejected = _rejected(reading, outcome)
+        click.echo("\r" + " " * 50 + "\r", err=True, nl=False)
+    return _answer(loaded, outcome, hint) | {"seconds": split.end()}
+
+
+def _crs_hint(p: Platform, batch: ReportBatch, day: date) -> str | None:
+    """What the first rows say against the CRS they were read in."""
+    some = slice(None, None, -(-len(batch) // _SAMPLE))
+    found = better_crs(p, batch.x[some], batch.y[some], crs=batch.crs, day=day)
+    if found is None:
+        return None
+    return f"Many of the first rows lie outside every area as {batch.crs} and hardly any as {found}; check --crs."
+
+
+def _answer(loaded: Reports, outcome: casework.LoadOutcome, hint: str | None) -> dict[str, Any]:
     return {
-        "rows": reading.rows,
+        "rows": loaded.rows,
         "new": outcome.new,
         **outcome.stored,
-        "known": outcome.known + outcome.repeated + reading.repeated,
+        "known": outcome.known + outcome.repeated + loaded.repeated,
         "known_differing": outcome.differing,
-        "rejected": len(rejected),
-        "rejects": [{"row": r.row, "reason": r.reason} for r in rejected],
-        "seconds": seconds,
+        "rejected": loaded.bad + len(outcome.clashes),
+        "rejects": [{"row": r.row, "reason": r.reason} for r in _rejects(loaded, outcome)],
+        "far": loaded.far,
+        "piles": loaded.piles.found(loaded.rows),
+        "crs_hint": hint,
     }
 
 
-def _rejected(reading: Reading, outcome: casework.LoadOutcome) -> list[Rejected]:
-    """Every row that is not stored: for what it says, or for an id that a row of an earlier chunk has."""
-    clashes = [Rejected(clash.row, taken(clash.key, clash.first)) for clash in outcome.clashes]
-    return sorted((*reading.rejected, *clashes), key=lambda r: r.row)
+def _rejects(loaded: Reports, outcome: casework.LoadOutcome) -> list[Rejected]:
+    """Rejected rows in the order of the file, the first LISTED of them."""
+    clashes = (Rejected(c.row, f"id {c.key!r} is row {c.first}'s already, with other content") for c in outcome.clashes)
+    return sorted([*loaded.rejected, *clashes], key=lambda rejected: rejected.row)[:LISTED]
 
 
-def _require_few(path: Path, rows: int, rejected: Sequence[Rejected], max_rejects: str) -> None:
-    if len(rejected) > reject_limit(max_rejects, rows):
-        shown = "\n".join(f"  row {r.row}: {r.reason}" for r in rejected[:20])
-        more = f"\n  … and {len(rejected) - 20} more" if len(rejected) > 20 else ""
+def _require_few(path: Path, loaded: Reports, outcome: casework.LoadOutcome, max_rejects: str) -> None:
+    bad = loaded.bad + len(outcome.clashes)
+    if bad > reject_limit(max_rejects, loaded.rows):
+        shown = "\n".join(f"  row {r.row}: {r.reason}" for r in _rejects(loaded, outcome)[:20])
+        more = f"\n  … and {bad - 20} more" if bad > 20 else ""
         raise FileFault(
-            f"{len(rejected)} of {rows} rows of {path.name} are bad, more than --max-rejects "
+            f"{bad} of {loaded.rows} rows of {path.name} are bad, more than --max-rejects "
             f"{max_rejects} allows; nothing was stored. Correct them, or allow more with --max-rejects:\n{shown}{more}"
         )
 
@@ -166,8 +194,12 @@ def _told(a: dict[str, Any]) -> str:
     if a["known_differing"]:
         lines.append(f"  {a['known_differing']} of those stored already say something else now; the first words stay.")
     lines += [f"  row {r['row']}: {r['reason']}" for r in a["rejects"][:50]]
-    if len(a["rejects"]) > 50:
-        lines.append(f"  … and {len(a['rejects']) - 50} more; --json lists all")
+    if a["rejected"] > 50:
+        lines.append(f"  … and {a['rejected'] - 50} more; --json lists {LISTED:,}")
+    if a["far"]:
+        lines.append(f"  {a['far']} of the rows taken lie far from the place; they are stored as outside.")
+    lines += [f"  {pile['n']} rows lie at exactly x={pile['x']}, y={pile['y']}" for pile in a["piles"]]
+    lines += [f"  {a['crs_hint']}"] if a["crs_hint"] else []
     total = sum(a["seconds"].values())
     split = ", ".join(f"{step} {seconds:.2f}" for step, seconds in a["seconds"].items())
     lines.append(f"  {total:.2f} s ({split})")

@@ -23,7 +23,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from etl.reports import parse_times
+from etl.report_rows import parse_times
 from gis.errors import BadOption, FileFault
 from gis.place import Place
 from gis.services.bulk import Said, Words
@@ -322,7 +322,8 @@ def _no_nan(column: Any) -> Any:
 def _moments(column: Any, place: Place) -> NDArray[np.datetime64]:
     """UTC moments; those without an offset or a zone are local time of the place."""
     if _is_text(column.type):
-        return parse_times(pd.Series(_texts(column).to_pylist(), dtype="str"), place)
+        texts = _texts(column)
+        return parse_times(texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts, place.timezone)
     if not pa.types.is_timestamp(column.type) and not pa.types.is_date(column.type):
         raise FileFault(f"The time column holds {column.type}; wanted texts, dates or timestamps.")
     moments = column.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False).astype("datetime64[us]")

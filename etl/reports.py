@@ -1,68 +1,37 @@
-"""A CSV of reports: parsed, every row judged, positions in the working CRS; nothing stored here.
+"""A file of reports in a stream: every row judged, positions in the working CRS; nothing stored here.
 
-A fault of the file (unreadable, a column missing, an implausible CRS, too many bad rows) refuses it as a whole; a fault
-of a row rejects that row by number and reason. Row 1 is the first below the header.
+A fault of the file (unreadable, a column missing, an implausible CRS) refuses it as a whole; a fault of a row rejects
+that row by number and reason. Row 1 is the first below the header. Memory is that of a few blocks, whatever the file.
 """
 
 from __future__ import annotations
 
-import hashlib
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from etl.report_checks import Counts, Nearness
-from gis.crs import parse_crs, to_working
-from gis.errors import BadOption, FileFault
+from etl.report_csv import CsvRows
+from etl.report_files import Block, Columns, ReportFile, Rows
+from etl.report_parquet import ParquetRows, is_parquet
+from etl.report_rows import Judge, Judged, Sheet, digests, require_unlike
+from etl.report_tallies import Piles, Repeats
+from gis.crs import from_working, parse_crs, to_working
+from gis.errors import BadOption, FileFault, UnknownCrs
 from gis.place import Place
 from gis.reports import ReportBatch
 
-__all__ = [
-    "CHUNK",
-    "Columns",
-    "Parsed",
-    "Reading",
-    "Rejected",
-    "ReportFile",
-    "parse_reports",
-    "parse_times",
-    "reject_limit",
-    "taken",
-]
+__all__ = ["LISTED", "Columns", "Rejected", "ReportFile", "Reports", "reject_limit", "require_near"]
 
-CHUNK: Final = 50_000  #: rows judged, decided and stored at a time
-
+#: rejected rows that are kept by number and reason; more are only counted
+LISTED: Final = 100_000
+_JUDGED: Final = 100_000  #: rows after which a file far from the place is refused before its end
+_SHOWN: Final = 5_000  #: positions held against other CRSs for a hint
 Floats = NDArray[np.float64]
-
-_EARLIEST: Final = np.datetime64("2000-01-01", "us")
-_OFFSET: Final = r"(?:Z|[+-]\d{2}:?\d{2})$"
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Which columns of the file say what; an empty name means the file does not say it."""
-
-    x: str
-    y: str
-    id: str = ""
-    time: str = ""
-    category: str = ""
-    accuracy: str = ""
-    state: str = ""
-    closed: str = ""
-    source: str = ""
-    description: str = ""
-    part: str = ""
-
-    def named(self) -> list[str]:
-        return [name for name in (getattr(self, field) for field in self.__slots__) if name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +40,6 @@ class Rejected:
 
     row: int
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """Σ: len(batch) + len(rejected) + repeated = rows. `repeated`: rows whose id and words an earlier row has."""
-
-    rows: int
-    batch: ReportBatch
-    rejected: tuple[Rejected, ...]
-    repeated: int
 
 
 def reject_limit(text: str, rows: int) -> float:
@@ -99,59 +58,12 @@ def reject_limit(text: str, rows: int) -> float:
     return rows * value / 100.0 if word.endswith("%") else value
 
 
-class _Sheet:
-    """The rows still standing: each check strikes rows with a reason, the first reason counts."""
+class Reports:
+    """A file's reports, batch by batch, once; what was counted so far stands beside.
 
-    def __init__(self, table: pd.DataFrame, first: int) -> None:
-        self.table = table
-        self.first = first  #: rows of the file before these
-        self.reason = np.full(len(table), "", dtype=object)
-
-    def text(self, column: str, default: str = "") -> NDArray[np.object_]:
-        if not column:
-            return np.full(len(self.table), default, dtype=object)
-        return self.table[column].str.strip().to_numpy(dtype=object)
-
-    def strike(self, bad: NDArray[np.bool_], reason: Callable[[int], str]) -> None:
-        for i in np.flatnonzero(bad & (self.reason == "")).tolist():
-            self.reason[i] = reason(i)
-
-    @property
-    def good(self) -> NDArray[np.bool_]:
-        return np.asarray(self.reason == "", dtype=bool)
-
-
-@dataclass(frozen=True, slots=True)
-class ReportFile:
-    """A CSV of reports and what its sender says of it: the word for the CRS of its x and y columns, and the share of
-    the error that its accuracies' radii hold."""
-
-    path: Path
-    columns: Columns
-    crs: str
-    encoding: str = "utf-8-sig"
-    level: float = 0.68
-
-
-def parse_reports(
-    file: ReportFile,
-    *,
-    place: Place,
-    categories: frozenset[str],
-    now: datetime,
-    on_step: Callable[[str], None] = lambda _: None,
-) -> Parsed:
-    """Parse and judge a CSV at once; `now` bounds what can have happened. Raises FileFault or UnknownCrs."""
-    reading = Reading(file, place=place, categories=categories, now=now, on_step=on_step, chunk=None)
-    [batch] = reading.batches()
-    return Parsed(reading.rows, batch, tuple(reading.rejected), reading.repeated)
-
-
-class Reading:
-    """A CSV parsed and judged chunk after chunk, so that its size does not matter.
-
-    While `batches` goes on, `rows`, `rejected` and `repeated` count what went by. Whether the positions as a whole are
-    plausible is known, and a FileFault raised, only at the end: store in one transaction.
+    Σ rows of the batches + bad + repeated = rows. `repeated`: rows whose id and words an earlier row of their block
+    has; those of an earlier block are found where they are stored. `far`: rows in the batches that lie far from the
+    place. Making one opens the file: raises FileFault, UnknownCrs or BadOption; so does reading on.
     """
 
     def __init__(
@@ -159,248 +71,211 @@ class Reading:
         file: ReportFile,
         *,
         place: Place,
-        categories: frozenset[str],
         now: datetime,
-        on_step: Callable[[str], None] = lambda _: None,
-        chunk: int | None = CHUNK,
+        categories: frozenset[str] = frozenset(),
     ) -> None:
-        self.rows = 0
-        self.rejected: list[Rejected] = []
-        self.repeated = 0
-        self._file, self._place, self._categories, self._now = file, place, categories, now
-        self._word, self._on_step, self._chunk = parse_crs(file.crs), on_step, chunk
-        self._counts = Counts()
-        self._nearness = Nearness(place, self._word)
+        _require_level(file.level)
+        if file.crs:
+            parse_crs(file.crs)
+        self._source = _opened(file)
+        self.crs = parse_crs(self._source.crs)
+        self.rows = self.bad = self.repeated = self.far = 0
+        self.rejected: list[Rejected] = []  #: the first LISTED of them
+        self.piles = Piles()
+        self._level = place.accuracy_level if file.level is None else file.level
+        self.categories = categories  #: codes that a row may name; may be set until the first row is read
+        self._place, self._now = place, now
+        self._near = Near(place)
+        self._repeats = Repeats()
+        self._plausible = _Plausible(self._near, self.crs)
 
-    def batches(self) -> Iterator[ReportBatch]:
-        """The reports, a chunk of rows at a time. Raises FileFault."""
-        self._on_step("parse")
-        for table in _read(self._file.path, self._file.columns, self._file.encoding, self._chunk):
-            yield self._judged(_Sheet(table, self.rows))
-            self._on_step("parse")
-        self._nearness.require()
+    @property
+    def share(self) -> float:
+        """How much of the file was read, 0 to 1."""
+        return self._source.share()
 
-    def _judged(self, sheet: _Sheet) -> ReportBatch:
-        columns, place, now = self._file.columns, self._place, self._now
-        x, y = _number(sheet, columns.x, "x"), _number(sheet, columns.y, "y")
-        source = sheet.text(columns.source, "public")
-        sheet.strike(
-            ~np.isin(source.astype(str), place.sources),
-            lambda i: f"unknown source {source[i]!r}; known are {', '.join(place.sources)}",
-        )
-        category = _categories(sheet, columns, self._categories)
-        accuracy = _accuracy(sheet, columns, source, place)
-        received = _received(sheet, columns, place, now)
-        closed = _closed(sheet, columns, received, place, now)
-        _strike_nul(sheet, columns)
-        self._on_step("project")
-        east, north = self._project(sheet, x, y)
-        self._on_step("parse")
-        digest = _digests(sheet.table)
-        key, repeated = self._keys(sheet, digest)
+    def batches(self, on_step: Callable[[str], None] = lambda _: None) -> Iterator[ReportBatch]:
+        """Judge block after block, told of each step as it begins; raises FileFault."""
+        judge = Judge.of(self._place, self.categories, self._now)
+        on_step("parse")
+        for block in self._source.blocks():
+            batch = self._batch(block, judge, on_step)
+            if self._plausible.rows >= _JUDGED:
+                self._plausible.require()
+            if len(batch):
+                yield batch
+            on_step("parse")
+        self._plausible.require()
+
+    def _batch(self, block: Block, judge: Judge, on_step: Callable[[str], None]) -> ReportBatch:
+        sheet, columns = Sheet(block), self._source.columns
+        judged = judge.judge(sheet, columns)
+        raw = digests(sheet, columns)
+        on_step("project")
+        east, north, near = self._project(sheet, judged)
+        on_step("parse")
+        key, digest, repeated = self._keys(sheet, raw)
         keep = sheet.good & ~repeated
-        struck = np.flatnonzero(~sheet.good).tolist()
-        self.rejected += [Rejected(sheet.first + i + 1, str(sheet.reason[i])) for i in struck]
-        self.repeated += int((repeated & sheet.good).sum())
-        self.rows += len(keep)
+        self.far += int((keep & ~near).sum())
+        self.piles.add(judged.x[keep], judged.y[keep])
+        batch = self._kept(judged, (east, north), (key, digest), keep)
+        self._count(sheet, repeated)
+        return batch
+
+    def _kept(
+        self, said: Judged, at: tuple[Floats, Floats], known: tuple[Any, Any], keep: NDArray[np.bool_]
+    ) -> ReportBatch:
+        def of(values: NDArray[Any]) -> NDArray[Any]:
+            return values if keep.all() else values[keep]
+
         return ReportBatch(
-            row=np.flatnonzero(keep) + 1 + sheet.first,
-            key=key[keep],
-            digest=digest[keep],
-            x=x[keep],
-            y=y[keep],
-            crs=self._word,
-            working_x=east[keep],
-            working_y=north[keep],
-            accuracy=accuracy[keep],
-            received=received[keep],
-            closed=closed[keep],
-            category=category[keep],
-            source=source[keep],
-            description=sheet.text(columns.description)[keep],
-            level=self._file.level,
-            part=sheet.text(columns.part)[keep] if columns.part else "",
+            row=np.flatnonzero(keep) + self.rows + 1,
+            key=of(known[0]),
+            digest=of(known[1]),
+            x=of(said.x),
+            y=of(said.y),
+            crs=self.crs,
+            working_x=of(at[0]),
+            working_y=of(at[1]),
+            accuracy=of(said.accuracy),
+            received=of(said.received),
+            closed=of(said.closed),
+            category=of(said.category),
+            source=of(said.source),
+            description=of(said.description),
+            level=self._level,
+            part=of(said.part),
         )
 
-    def _project(self, sheet: _Sheet, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        east, north = to_working(x, y, crs=self._word, working=self._place.crs)
+    def _project(self, sheet: Sheet, said: Judged) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        x, y = said.x, said.y
+        east, north = to_working(x, y, crs=self.crs, working=self._place.crs)
         numbers = np.isfinite(x) & np.isfinite(y)
-        sheet.strike(numbers & ~np.isfinite(east), lambda i: f"x={x[i]}, y={y[i]} is no position in {self._word}")
-        self._nearness.add((x[numbers], y[numbers]), (east[numbers], north[numbers]))
-        return east, north
+        sheet.strike(numbers & ~np.isfinite(east), lambda i: f"x={x[i]}, y={y[i]} is no position in {self.crs}")
+        near = self._near(east, north)
+        self._plausible.add(x[numbers], y[numbers], near[numbers])
+        return east, north, near
 
-    def _keys(self, sheet: _Sheet, digest: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
-        """What makes each row itself, and which rows repeat an earlier one of this chunk.
+    def _keys(self, sheet: Sheet, raw: bytes) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+        """What makes each row itself, its digest in hex, and which rows repeat an earlier one of this block.
 
         Without an id column a row is its words and their count so far: the same file again has the same keys.
         """
-        if not self._file.columns.id:
-            nth = pd.Series(digest).groupby(digest, sort=False).cumcount().to_numpy() + self._counts.before(digest)
-            keys = [f"{d}:{n}" for d, n in zip(digest, nth, strict=True)]
-            return np.array(keys, dtype=object), np.zeros(len(digest), bool)
-        key = sheet.text(self._file.columns.id)
-        sheet.strike(key == "", lambda _: "the id is empty")
-        first = _first_rows(key)
-        again = first < np.arange(len(key))
-        same = again & (digest == digest[first])
-        sheet.strike(again & ~same, lambda i: taken(key[i], int(first[i]) + 1 + sheet.first))
-        return key, same
+        text = raw.hex()
+        digest = np.array([text[i : i + 64] for i in range(0, len(text), 64)], dtype=object)
+        if self._source.columns.id:
+            key = sheet.text(self._source.columns.id)
+            return key, digest, require_unlike(sheet, key, digest, self.rows + 1)
+        nth = self._repeats.count(np.frombuffer(raw, dtype="<u8")[::4].astype(np.uint64)).tolist()
+        key = np.array([f"{d}:{n}" for d, n in zip(digest, nth, strict=True)], dtype=object)
+        return key, digest, np.zeros(len(key), dtype=bool)
+
+    def _count(self, sheet: Sheet, repeated: NDArray[np.bool_]) -> None:
+        good = sheet.good
+        self.repeated += int((repeated & good).sum())
+        bad = np.flatnonzero(~good)
+        self.bad += len(bad)
+        listed = bad[: max(LISTED - len(self.rejected), 0)].tolist()
+        self.rejected += [Rejected(self.rows + i + 1, str(sheet.reason[i])) for i in listed]
+        self.rows += len(good)
 
 
-def taken(key: str, first: int) -> str:
-    """Why a row is rejected whose id an earlier row has with other words."""
-    return f"id {key!r} is row {first}'s already, with other content"
+def _require_level(level: float | None) -> None:
+    if level is not None and not 0 < level < 1:
+        raise BadOption(f"--accuracy-level is {level!r}; wanted a share above 0 and below 1, such as 0.68 or 0.95.")
 
 
-def _read(path: Path, columns: Columns, encoding: str, chunk: int | None) -> Iterator[pd.DataFrame]:
-    """The rows as texts, `chunk` at a time (None: all at once); a file without rows gives one empty table."""
-    if not path.is_file():
-        raise FileFault(f"{path} is no file that can be read; give the path of a CSV file.")
-    try:
-        with pd.read_csv(
-            path,
-            dtype=str,
-            keep_default_na=False,
-            na_filter=False,
-            encoding=encoding,
-            compression="infer",
-            chunksize=chunk or sys.maxsize,
-        ) as tables:
-            for table in tables:
-                _require_columns(path, columns, table)
-                yield table
-    except UnicodeDecodeError as fault:
-        what = f"byte {fault.start}: {fault.object[fault.start : fault.start + 4]!r}"
-        raise FileFault(
-            f"{path.name} is not in {encoding.removesuffix('-sig')} ({what}); name its encoding, as --encoding gb18030."
-        ) from None
-    except LookupError:
-        raise BadOption(f"--encoding is {encoding!r}, which is no known encoding; try utf-8 or gb18030.") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OSError, EOFError) as fault:
-        raise FileFault(
-            f"{path.name} cannot be read as CSV: {str(fault).strip()}. Wanted comma-separated rows below a header."
-        ) from None
+def _opened(file: ReportFile) -> Rows:
+    parquet, columns = is_parquet(file.path), file.columns
+    missing = [f"'--{name}'" for name, given in (("x", columns.x), ("y", columns.y), ("crs", file.crs)) if not given]
+    if missing and not parquet:
+        raise BadOption(f"Missing option {', '.join(missing)}: a CSV does not say where its positions are.")
+    if not file.path.is_file():
+        raise FileFault(f"{file.path} is no file that can be read; give the path of a CSV or Parquet file.")
+    return ParquetRows(file) if parquet else CsvRows(file)
 
 
-def _require_columns(path: Path, columns: Columns, table: pd.DataFrame) -> None:
-    absent = [name for name in columns.named() if name not in table.columns]
-    if absent:
-        raise FileFault(
-            f"{path.name} has no column {', '.join(map(repr, absent))}; "
-            f"it has {', '.join(map(str, table.columns))[:300]}. "
-            "Name the right columns with --x, --y, --id and the other options."
-        )
-    if len(table.columns) != len(set(table.columns)):
-        raise FileFault(f"{path.name} has two columns of one name; rename one of them.")
+class Near:
+    """Whether points of the working CRS lie within the place's extent, grown by its own size on every side."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        west, south, east, north = place.extent
+        wide, high = east - west, north - south
+        self._bounds = west - wide, south - high, east + wide, north + high
+
+    def __call__(self, east: Floats, north: Floats) -> NDArray[np.bool_]:
+        left, low, right, top = self._core
+        near = (east >= left) & (east <= right) & (north >= low) & (north <= top)
+        if not near.all():
+            near[~near] = self._exactly(east[~near], north[~near])
+        return near
+
+    @cached_property
+    def _core(self) -> tuple[float, float, float, float]:
+        """A rectangle of the working CRS within the extent's outline there: most points need no way back to degrees."""
+        west, south, east, north = self._bounds
+        along, up = np.linspace(west, east, 101), np.linspace(south, north, 101)
+        sides = [(np.full(101, west), up), (along, np.full(101, south)), (np.full(101, east), up)]
+        sides.append((along, np.full(101, north)))
+        x, y = zip(*(to_working(*side, crs="EPSG:4326", working=self.place.crs) for side in sides), strict=True)
+        left, low, right, top = float(x[0].max()), float(y[1].max()), float(x[2].min()), float(y[3].min())
+        aside, up_by = (right - left) / 1000, (top - low) / 1000  # for what a side bulges between its points
+        return left + aside, low + up_by, right - aside, top - up_by
+
+    def _exactly(self, east: Floats, north: Floats) -> NDArray[np.bool_]:
+        lon, lat = from_working(east, north, working=self.place.crs, crs="EPSG:4326")
+        west, south, right, top = self._bounds
+        with np.errstate(invalid="ignore"):
+            inside = (lon >= west) & (lon <= right) & (lat >= south) & (lat <= top)
+        return np.asarray(inside, dtype=bool)
 
 
-def _number(sheet: _Sheet, column: str, name: str) -> NDArray[np.float64]:
-    texts = sheet.text(column)
-    numbers = pd.to_numeric(pd.Series(texts), errors="coerce").to_numpy(dtype=float)
-    sheet.strike(~np.isfinite(numbers), lambda i: f"{name} is {texts[i]!r}; wanted a number")
-    return np.asarray(numbers, dtype=float)
+def require_near(at: tuple[Floats, Floats], crs: str, place: Place) -> None:
+    """Raise FileFault where more than half of these positions, as given in `crs`, lie far from the place."""
+    numbers = np.isfinite(at[0]) & np.isfinite(at[1])
+    x, y = at[0][numbers], at[1][numbers]
+    near = Near(place)
+    plausible = _Plausible(near, crs)
+    plausible.add(x, y, near(*to_working(x, y, crs=crs, working=place.crs)))
+    plausible.require()
 
 
-def _categories(sheet: _Sheet, columns: Columns, known: frozenset[str]) -> NDArray[np.object_]:
-    category = sheet.text(columns.category)
-    if columns.category:
-        unknown = ~np.isin(category.astype(str), list(known))
-        sheet.strike(unknown, lambda i: f"unknown category {category[i]!r}; `gridward categories load` registers them")
-    return category
+class _Plausible:
+    """Whether a file's positions lie about the place, over all its rows."""
 
+    def __init__(self, near: Near, crs: str) -> None:
+        self._is_near, self._crs = near, crs
+        self.rows = self._far = 0
+        self._x, self._y = np.empty(0), np.empty(0)
 
-def _accuracy(sheet: _Sheet, columns: Columns, source: NDArray[np.object_], place: Place) -> NDArray[np.float64]:
-    """Metres (68 % radius); where the row gives none, its source's default, never 0."""
-    default = np.array([place.default_accuracy.get(word, np.nan) for word in source], dtype=float)
-    if not columns.accuracy:
-        return default
-    texts = sheet.text(columns.accuracy)
-    given = texts != ""
-    numbers = pd.to_numeric(pd.Series(texts), errors="coerce").to_numpy(dtype=float)
-    with np.errstate(invalid="ignore"):
-        bad = given & ~((numbers > 0) & (numbers <= 100_000))
-    sheet.strike(bad, lambda i: f"accuracy is {texts[i]!r}; wanted metres above 0, or nothing")
-    return np.where(given, numbers, default)
+    def add(self, x: Floats, y: Floats, near: NDArray[np.bool_]) -> None:
+        self.rows += len(x)
+        self._far += int((~near).sum())
+        more = _SHOWN - len(self._x)
+        if more:
+            self._x, self._y = np.append(self._x, x[:more]), np.append(self._y, y[:more])
 
+    def require(self) -> None:
+        """Raise FileFault when more than half of the rows so far are far, with the reading that would fit."""
+        if 2 * self._far > self.rows:
+            raise FileFault(
+                f"{self._far / self.rows:.0%} of the positions lie far from {self._is_near.place.name} when read as "
+                f"{self._crs} (the first is x={self._x[0]}, y={self._y[0]}). {self._hint()}"
+            )
 
-def _received(sheet: _Sheet, columns: Columns, place: Place, now: datetime) -> NDArray[np.datetime64]:
-    """When each report came in; `now` for a file that does not say."""
-    if not columns.time:
-        return np.full(len(sheet.reason), np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us"))
-    sheet.strike(sheet.text(columns.time) == "", lambda _: "time is missing")
-    return _moments(sheet, columns.time, "time", place, now)
-
-
-def _moments(sheet: _Sheet, column: str, name: str, place: Place, now: datetime) -> NDArray[np.datetime64]:
-    """UTC moments; texts without an offset are local time of the place. Strikes what cannot have happened."""
-    texts = sheet.text(column)
-    moments = parse_times(pd.Series(texts, dtype="str"), place)
-    given = texts != ""
-    limit = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")
-    sheet.strike(
-        np.isnat(moments) & given, lambda i: f"{name} is {texts[i]!r}, no date and time; wanted 2026-01-31 08:15:00"
-    )
-    sheet.strike(moments > limit, lambda i: f"{name} {texts[i]} lies in the future")
-    sheet.strike(moments < _EARLIEST, lambda i: f"{name} {texts[i]} lies before the year 2000")
-    return moments
-
-
-def parse_times(texts: pd.Series, place: Place) -> NDArray[np.datetime64]:
-    """UTC moments; texts without an offset are local time of the place, NaT is what is no date and time."""
-    words = texts.str.replace("/", "-", regex=False)
-    zoned = words.str.contains(_OFFSET, regex=True)
-    out = np.full(len(words), np.datetime64("NaT", "us"))
-    if zoned.any():
-        aware = pd.to_datetime(words[zoned], format="ISO8601", utc=True, errors="coerce")
-        out[zoned.to_numpy()] = aware.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
-    if not zoned.all():
-        local = pd.to_datetime(words[~zoned], format="ISO8601", errors="coerce")
-        for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"):  # hands write 2026/1/3 8:15
-            local = local.fillna(pd.to_datetime(words[~zoned], format=form, errors="coerce"))
-        local = local.dt.tz_localize(place.zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
-        out[~zoned.to_numpy()] = local.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
-    return out
-
-
-def _closed(
-    sheet: _Sheet, columns: Columns, received: NDArray[np.datetime64], place: Place, now: datetime
-) -> NDArray[np.datetime64]:
-    """When each case was closed, NaT for open ones. A closed state without a time is closed when it was received."""
-    state = np.char.lower(sheet.text(columns.state).astype(str)).astype(object)
-    sheet.strike(
-        ~np.isin(state.astype(str), ("", "open", "closed")), lambda i: f"state is {state[i]!r}; wanted open or closed"
-    )
-    none = np.full(len(received), np.datetime64("NaT", "us"))
-    closed = _moments(sheet, columns.closed, "closing time", place, now) if columns.closed else none
-    if columns.state:
-        untimed = (state == "closed") & np.isnat(closed)
-        if columns.closed:
-            sheet.strike(untimed, lambda _: "state is closed without a closing time")
-        closed = np.where(untimed, received, closed)
-        contradicts = (state == "open") & ~np.isnat(closed)
-        sheet.strike(contradicts, lambda _: "state is open with a closing time")
-    sheet.strike(closed < received, lambda _: "closed before it was received")
-    return closed
-
-
-def _strike_nul(sheet: _Sheet, columns: Columns) -> None:
-    """PostgreSQL cannot hold the character NUL in a text."""
-    for name in columns.named():
-        reason = f"{name} holds a NUL character"
-        nul = sheet.table[name].str.contains("\0", regex=False).to_numpy(dtype=bool)
-        sheet.reason[nul & sheet.good] = reason
-
-
-def _digests(table: pd.DataFrame) -> NDArray[np.object_]:
-    """One sha256 per row over all its columns: what the row said, to tell a repeat from a change."""
-    rows = zip(*(table[name].tolist() for name in table.columns), strict=True)
-    return np.array([hashlib.sha256("\x1f".join(row).encode()).hexdigest() for row in rows], dtype=object)
-
-
-def _first_rows(key: Sequence[object] | NDArray[np.object_]) -> NDArray[np.int64]:
-    """For each row the first row with its key."""
-    codes, _ = pd.factorize(np.asarray(key, dtype=object))
-    first = np.full(codes.max() + 1 if len(codes) else 0, -1, dtype=np.int64)
-    order = np.arange(len(codes))[::-1]
-    first[codes[order]] = order
-    return first[codes]
+    def _hint(self) -> str:
+        """Which other reading would put the points here: words for the remedy."""
+        place, x, y = self._is_near.place, self._x, self._y
+        for candidate in ("EPSG:4326", place.crs, "EPSG:4528", "EPSG:4549", "EPSG:3857"):
+            for swapped, (a, b) in ((False, (x, y)), (True, (y, x))):
+                try:
+                    east, north = to_working(a, b, crs=candidate, working=place.crs)
+                except UnknownCrs:
+                    continue
+                usable = np.isfinite(east) & np.isfinite(north)
+                if usable.any() and self._is_near(east[usable], north[usable]).mean() > 0.9:
+                    if swapped:
+                        return f"They would fit as {candidate} with x and y exchanged: exchange --x and --y."
+                    return f"They would fit as {candidate}: give --crs {candidate}."
+        return f"Wanted points around {place.extent} (degrees WGS 84); check --crs and the columns."

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from conftest import PLACE_FILE
 
-from etl.reports import Columns, Parsed, Reading, ReportFile, parse_reports, reject_limit
+from etl.reports import Columns, Rejected, ReportFile, Reports, reject_limit
 from gis.crs import wgs84_to_gcj02
 from gis.errors import BadOption, FileFault, UnknownCrs
 from gis.place import read_place
@@ -20,6 +22,26 @@ PLACE = read_place(PLACE_FILE)
 HEADER = "id,time,lon,lat,category,accuracy,source,state,closed,text\n"
 COLUMNS = Columns("lon", "lat", "id", "time", "category", "accuracy", "state", "closed", "source", "text")
 GOOD = "{id},2026-10-20 08:15:00,119.93,31.78,0101,5,public,open,,fine\n"
+
+
+class Parsed(NamedTuple):
+    """A small file, read to its end."""
+
+    rows: int
+    batch: ReportBatch
+    rejected: tuple[Rejected, ...]
+    repeated: int
+
+
+def read(file: ReportFile) -> Parsed:
+    reports = Reports(file, place=PLACE, categories=frozenset({"0101"}), now=NOW)
+    batches = list(reports.batches())
+    columns = {
+        f.name: np.concatenate([getattr(batch, f.name) for batch in batches]) if batches else np.empty(0)
+        for f in fields(ReportBatch)
+        if f.name not in ("crs", "level")
+    }
+    return Parsed(reports.rows, ReportBatch(**columns, crs=reports.crs), tuple(reports.rejected), reports.repeated)
 
 
 def parse(
@@ -33,7 +55,7 @@ def parse(
 ) -> Parsed:
     path = tmp_path / "reports.csv"
     path.write_bytes(rows if isinstance(rows, bytes) else (header + rows).encode())
-    return parse_reports(ReportFile(path, columns, crs, encoding), place=PLACE, categories=frozenset({"0101"}), now=NOW)
+    return read(ReportFile(path, columns, crs, encoding))
 
 
 @pytest.mark.parametrize(
@@ -130,9 +152,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_a_remedy(tmp_path: Path, con
 
 def test_a_missing_file_an_unknown_crs_and_an_unknown_encoding_are_said(tmp_path: Path) -> None:
     with pytest.raises(FileFault, match="is no file that can be read"):
-        parse_reports(
-            ReportFile(tmp_path / "none.csv", COLUMNS, "EPSG:4326"), place=PLACE, categories=frozenset(), now=NOW
-        )
+        read(ReportFile(tmp_path / "none.csv", COLUMNS, "EPSG:4326"))
     with pytest.raises(UnknownCrs, match="The CRS is 'WGS84'"):
         parse(tmp_path, GOOD, crs="WGS84")
     with pytest.raises(BadOption, match="--encoding is 'klingon'"):
@@ -165,36 +185,3 @@ def test_a_file_of_none_but_its_header_holds_no_rows(tmp_path: Path) -> None:
 def test_a_limit_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(BadOption, match="--max-rejects is"):
         reject_limit(text, 100)
-
-
-def chunks(tmp_path: Path, rows: str, *, chunk: int, columns: Columns = COLUMNS) -> tuple[Reading, list[ReportBatch]]:
-    path = tmp_path / "reports.csv"
-    path.write_text(HEADER + rows, encoding="utf-8")
-    file = ReportFile(path, columns, "EPSG:4326", level=0.95)
-    reading = Reading(file, place=PLACE, categories=frozenset({"0101"}), now=NOW, chunk=chunk)
-    return reading, list(reading.batches())
-
-
-def test_a_file_in_chunks_has_the_rows_and_rejects_of_the_file_at_once(tmp_path: Path) -> None:
-    rows = "".join(GOOD.format(id=i) for i in range(5)) + "6,,119.93,31.78,0101,5,public,open,,x\n"
-    reading, batches = chunks(tmp_path, rows, chunk=2)
-    assert [b.row.tolist() for b in batches] == [[1, 2], [3, 4], [5]]
-    assert [(r.row, r.reason) for r in reading.rejected] == [(6, "time is missing")]
-    assert reading.rows == 6
-    assert {b.level for b in batches} == {0.95}
-
-
-@pytest.mark.parametrize("chunk", [1, 2, 5, 50])
-def test_without_an_id_column_keys_do_not_depend_on_the_chunks(tmp_path: Path, chunk: int) -> None:
-    rows = "".join(GOOD.format(id=i) for i in "1121312111222")
-    columns = Columns("lon", "lat", time="time")
-    _, whole = chunks(tmp_path, rows, chunk=99, columns=columns)
-    _, parts = chunks(tmp_path, rows, chunk=chunk, columns=columns)
-    assert [key for b in parts for key in b.key] == whole[0].key.tolist()
-    assert len(set(whole[0].key)) == 13
-
-
-def test_a_file_whose_later_chunks_lie_far_away_is_refused_at_its_end(tmp_path: Path) -> None:
-    far = "".join(f"{i},2026-10-20,-71.06,42.36,0101,5,public,open,,x\n" for i in range(2, 9))
-    with pytest.raises(FileFault, match="88% of the positions lie far"):
-        chunks(tmp_path, GOOD.format(id="1") + far, chunk=2)

@@ -10,7 +10,8 @@ import pytest
 import shapely
 
 from etl.delivery import check_delivery
-from etl.reports import Columns, ReportFile, parse_reports
+from etl.reports import Columns, ReportFile, Reports
+from gis.acts import Act
 from gis.areas import Delivery
 from gis.cases import CaseFilter
 from gis.crs import from_working
@@ -142,13 +143,9 @@ def test_a_city_of_two_levels_locates_loads_counts_and_shows(riverton: Platform,
     ]
     path = tmp_path / "r.csv"
     path.write_text("lon,lat,acc\n" + "".join(f"{x},{y},10\n" for x, y in zip(lon, lat, strict=True)))
-    parsed = parse_reports(
-        ReportFile(path, Columns("lon", "lat", accuracy="acc"), "EPSG:4326"),
-        place=riverton.place,
-        categories=frozenset(),
-        now=NOW,
-    )
-    outcome = casework.load(riverton, parsed.batch, namespace="r", by="t", now=NOW, on_step=lambda _: None)
+    file = ReportFile(path, Columns("lon", "lat", accuracy="acc"), "EPSG:4326")
+    batches = Reports(file, place=riverton.place, now=NOW).batches()
+    outcome = casework.load_many(riverton, batches, namespace="r", act=Act("t", NOW))
     # no unit has these wards as its territory yet: a person at the desk decides, nothing is lost
     assert outcome.stored == {"located": 0, "outside": 0, "gap": 0, "border_desk": 3}
     assert cases.export_columns(riverton)[7:9] == ["precinct", "ward"]

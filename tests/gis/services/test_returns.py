@@ -87,7 +87,15 @@ def test_the_packet_holds_hostile_words_harmlessly(platform: Platform, tmp_path:
         assert "<script" not in text
         assert "&lt;script&gt;" in text
     drawing = ElementTree.fromstring(files["map.svg"])
-    assert {node.tag.rpartition("}")[2] for node in drawing.iter()} <= {"svg", "rect", "path", "circle", "text", "tspan", "g"}
+    assert {node.tag.rpartition("}")[2] for node in drawing.iter()} <= {
+        "svg",
+        "rect",
+        "path",
+        "circle",
+        "text",
+        "tspan",
+        "g",
+    }
     shapes = json.loads(files["areas.geojson"])["features"]
     assert {"territory", "road", "precedent", "error", "spot"} == {f["properties"]["kind"] for f in shapes}
     for f in shapes:
