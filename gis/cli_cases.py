@@ -55,7 +55,7 @@ def locate(
     else:
         click.echo(f"{'unit':<12}none")
     if answer["confidence"] is not None:
-        click.echo(f"{'confidence':<12}{answer['confidence']:.1%} of the error area is on this side of the border")
+        click.echo(f"{'confidence':<12}{answer['confidence']:.1%} of the error area gives the same unit")
 
 
 @click.command()

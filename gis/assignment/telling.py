@@ -22,8 +22,8 @@ def _tell_zh(e: Evidence) -> str:
     path = " › ".join(f"{a['name']}（{a['code']}）" if a["name"] else a["code"] for a in e["areas"])
     release = f"依据边界版本 {e['release']}《{e['release_title']}》" if e["release"] else "当日没有生效的边界版本"
     parts = [f"该点{f'位于{path}' if path else '不在任何区域内'}，{release}。", _border_zh(e)]
-    if e["places"]:
-        parts.append(f"周边场所：{'、'.join(_place(p, 'name') for p in e['places'])}。")
+    if named := [p["name"] for p in e["places"] if p["name"]]:
+        parts.append(f"周边场所：{'、'.join(named)}。")
     parts.append(_parts_zh(e))
     parts.append(_ruling_zh(e))
     if e["assisting"]:
@@ -99,8 +99,8 @@ def _tell_en(e: Evidence) -> str:
         else "for no release was in force that day"
     )
     parts = [f"The spot lies in {path or 'no area'}, {release}.", _border_en(e)]
-    if e["places"]:
-        parts.append(f"Around it: {', '.join(_place(p, 'name_en') for p in e['places'])}.")
+    if named := [p["name_en"] or p["name"] for p in e["places"] if p["name"]]:
+        parts.append(f"Around it: {', '.join(named)}.")
     parts += [_parts_en(e), _ruling_en(e)]
     if e["assisting"]:
         parts.append(f"Assisting: {', '.join(u['name_en'] for u in e['assisting'])}.")
@@ -116,7 +116,7 @@ def _border_en(e: Evidence) -> str:
         return ""
     told = (
         f"The nearest territory border is {e['border_distance_m']:.1f} m away; the position is good to "
-        f"{e['accuracy_m']:g} m ({e['accuracy_level']:.0%}); {e['confidence']:.1%} of the error area gives one unit."
+        f"{e['accuracy_m']:g} m ({e['accuracy_level']:.0%}); {e['confidence']:.1%} of the error area gives this unit."
     )
     if len(e["candidates"]) > 1:
         listed = "; ".join(_candidate(c, "name_en", _WORDS_EN) for c in e["candidates"][:4])
@@ -167,10 +167,6 @@ def _settled_en(e: Evidence) -> str:
         rule = f"Rule {e['rule']} ({e['rule_reason_en']}) gives {category} to {e['unit_name_en']}"
         return f"{rule}; the territory is {e['territory_unit_name_en'] or 'nobody'}'s."
     return f"No rule covers {category}, so the territory answers: {e['unit_name_en']}."
-
-
-def _place(place: Mapping[str, str], name: str) -> str:
-    return place[name] or place["name"] or place["word"]
 
 
 def _candidate(c: Mapping[str, Any], name: str, words: Mapping[str, str]) -> str:

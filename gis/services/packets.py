@@ -77,7 +77,7 @@ def _shapes(p: Platform, evidence: Any) -> list[dict[str, Any]]:
     for i in np.flatnonzero(shapely.intersects(level.geometry, frame)).tolist():
         out.append(_shape("territory", level.codes[i], level.names[i], level.geometry[i] & frame))
     for f in features:
-        if f.geometry.geom_type != "Point" and f.geometry.intersects(frame):
+        if f.name and f.geometry.geom_type != "Point" and f.geometry.intersects(frame):
             out.append(_shape(f.layer, f"{f.layer}:{f.code}", f.name, f.geometry & frame))
     for q in held:
         if q.ground.intersects(frame):
@@ -96,7 +96,15 @@ def _drawn(shapes: list[dict[str, Any]], evidence: Any) -> str:
     x, y = evidence["x"], evidence["y"]
     sketch = Sketch((x - _HALF_M, y - _HALF_M, x + _HALF_M, y + _HALF_M))
     for shape in shapes:
+        if shape["kind"] in ("error", "spot"):
+            continue
         sketch.add(shape["kind"], shape["geometry"], shape["name"] or shape["code"])
+    # The borders once more, for what lies on the ground must not hide what the quarrel is about.
+    for shape in shapes:
+        if shape["kind"] == "territory":
+            sketch.add("territory", shapely.boundary(shape["geometry"]))
+        elif shape["kind"] in ("error", "spot"):
+            sketch.add(shape["kind"], shape["geometry"])
     return sketch.svg()
 
 

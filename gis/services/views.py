@@ -25,7 +25,18 @@ from gis.store import cases as store
 from gis.store import registers as register_store
 from gis.store.engine import Connection
 
-__all__ = ["Choice", "Choices", "Overview", "area_counts", "choices", "density", "metrics", "overview", "ranked_places"]
+__all__ = [
+    "EVENTS",
+    "Choice",
+    "Choices",
+    "Overview",
+    "area_counts",
+    "choices",
+    "density",
+    "metrics",
+    "overview",
+    "ranked_places",
+]
 
 _YEAR = 364  #: whole weeks, so that the year before has as many Mondays as Sundays
 _DENSITY_LIMIT = 20_000
@@ -36,8 +47,12 @@ _SOURCES = {
     "video": ("视频", "video"),
     "transfer": ("市级转办", "city transfer"),
 }
-_STATES = {
+#: what happens to a case and is no state that a filter asks for
+EVENTS = {
     "reported": ("已上报", "reported"),
+    "boundary": ("边界变更", "boundary change"),
+}
+_STATES = {
     "dispatched": ("已派遣", "dispatched"),
     "border_desk": ("边界待裁", "border desk"),
     "returned": ("已退回", "given back"),

@@ -78,5 +78,6 @@ def case(no: str) -> str:
 
 
 def _words(choices: views.Choices) -> dict[str, Any]:
-    """Words of states and sources by code."""
-    return {choice.code: pick(choice.zh, choice.en) for choice in (*choices.states, *choices.sources)}
+    """Words of states, sources and other events by code."""
+    told = {choice.code: (choice.zh, choice.en) for choice in (*choices.states, *choices.sources)}
+    return {code: pick(*pair) for code, pair in (views.EVENTS | told).items()}
