@@ -22,7 +22,7 @@ from gunicorn.app.base import BaseApplication
 import webmap
 from gis.errors import GridwardError, SystemFault
 from gis.periods import local_day
-from gis.services import boundaries, database, maps
+from gis.services import boundaries, database, maps, worlds
 from gis.services.platform import Platform, open_platform
 from gis.settings import Settings
 from webmap.secret import secret_of
@@ -115,7 +115,9 @@ def _warm(platform: Platform) -> None:
     Then look each minute for releases whose first day has come: every server looks, the database lets one do it.
     """
     with contextlib.suppress(GridwardError):
-        maps.warm(platform, local_day(datetime.now(UTC), platform.place.timezone))
+        today = local_day(datetime.now(UTC), platform.place.timezone)
+        worlds.warm(platform, today)
+        maps.warm(platform, today)
     tick = threading.Event()  # never set: the thread ends with its process
     while not tick.wait(_DUE_SECONDS):
         with contextlib.suppress(GridwardError):

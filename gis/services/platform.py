@@ -58,6 +58,11 @@ class Platform:
     def close(self) -> None:
         self.store.close()
 
+    def kept(self, key: Hashable) -> Any | None:
+        """What was made for a key, None where nothing was or it was let go."""
+        with self._lock:
+            return self._kept.get(key)
+
     def keep(self, key: Hashable, make: Callable[[], T], *, at_most: int = 64) -> T:
         """The value made once for a key; the longest unused of `at_most` values is let go."""
         with self._lock:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gis.acts import Act
 from gis.errors import SystemFault
 from gis.store import cases as store
-from gis.store.engine import Connection
+from gis.store.engine import Connection, CopyText, copy_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,10 +82,18 @@ class Storing:
 
     def put(self, columns: Sequence[Mapping[str, Any]]) -> None:
         """Have a batch stored: its columns in any number of parts, each with the numbers of its rows as `row`."""
-        self.rest()
+        import pandas as pd
+
         self._given += sum(len(part["row"]) for part in columns)
-        if columns:
-            self._pending = self._worker.submit(self._store, columns)
+        if not columns:
+            return
+        # The text for COPY is made here, beside the database's work on the batch before.
+        same = _constant(columns)
+        frames = [pd.DataFrame({n: c for n, c in part.items() if n not in same}) for part in columns]
+        frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+        rows = copy_text(frame.drop(columns="row"))
+        self.rest()
+        self._pending = self._worker.submit(self._store, frame, rows, same)
 
     def end(self) -> LoadOutcome:
         """What became of everything that was put."""
@@ -98,13 +106,8 @@ class Storing:
             )
         return o
 
-    def _store(self, columns: Sequence[Mapping[str, Any]]) -> None:
-        import pandas as pd
-
-        same = _constant(columns)
-        frames = [pd.DataFrame({n: c for n, c in part.items() if n not in same}) for part in columns]
-        frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-        store.stage_cases(self._connection, frame.drop(columns="row"))
+    def _store(self, frame: pd.DataFrame, rows: CopyText, same: Mapping[str, Any]) -> None:
+        store.stage_cases(self._connection, rows)
         frame = self._without_known(frame)
         if frame.empty:
             return

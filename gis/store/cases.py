@@ -15,7 +15,7 @@ from sqlalchemy import column as sql_column
 from gis.acts import Act
 from gis.cases import CaseFilter
 from gis.quads import ranges
-from gis.store.engine import copy_frame, sql_file
+from gis.store.engine import CopyText, copy_frame, sql_file
 from gis.store.tables import area, cases
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def known_keys(connection: Connection, namespace: str, keys: Sequence[str]) -> d
     return {row.key: (bytes(row.digest), row.received_on, row.case_id) for row in rows}
 
 
-def stage_cases(connection: Connection, frame: pd.DataFrame) -> None:
+def stage_cases(connection: Connection, rows: CopyText) -> None:
     """Lay decided reports out for the statements that follow; the columns are those of `case_columns.sql`, those absent
     are given to `add_staged`.
 
@@ -88,7 +88,7 @@ def stage_cases(connection: Connection, frame: pd.DataFrame) -> None:
     """
     columns = sql_file("case_columns.sql")
     connection.execute(text(sql_file("staged_cases.sql").replace("{columns}", columns)))
-    copy_frame(connection, "staged_case", frame)
+    copy_frame(connection, "staged_case", rows)
 
 
 def known_staged(connection: Connection, namespace: str) -> list[Any]:

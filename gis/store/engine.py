@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
@@ -18,7 +19,7 @@ from gis.rights import Rights
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Connection", "Store", "copy_frame", "sql_file", "take_role"]
+__all__ = ["Connection", "CopyText", "Store", "copy_frame", "copy_text", "sql_file", "take_role"]
 
 
 class _Begins(Protocol):
@@ -78,8 +79,16 @@ def sql_file(name: str) -> str:
     return files("gis.store.sql").joinpath(name).read_text(encoding="utf-8")
 
 
-def copy_frame(connection: Connection, table: str, frame: pd.DataFrame) -> None:
-    """COPY a frame into a table whose columns bear the frame's names; missing values become NULL.
+@dataclass(frozen=True, slots=True)
+class CopyText:
+    """A frame as the text that COPY takes, and the columns it is of."""
+
+    columns: tuple[str, ...]
+    text: BytesIO
+
+
+def copy_text(frame: pd.DataFrame) -> CopyText:
+    """A frame as CSV for COPY; missing values become NULL.
 
     Arrow quotes every text and leaves a missing value bare, which is just what COPY tells them apart by: whatever
     somebody typed, an empty text or \\N included, stays a text. (pandas' own writer took three times as long.)
@@ -91,9 +100,15 @@ def copy_frame(connection: Connection, table: str, frame: pd.DataFrame) -> None:
     options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
     pa_csv.write_csv(pa.Table.from_pandas(frame, preserve_index=False), buffer, options)
     buffer.seek(0)
-    columns = ", ".join(f'"{name}"' for name in frame.columns)
+    return CopyText(tuple(frame.columns), buffer)
+
+
+def copy_frame(connection: Connection, table: str, frame: pd.DataFrame | CopyText) -> None:
+    """COPY a frame, or one made into text before, into a table whose columns bear the frame's names."""
+    made = frame if isinstance(frame, CopyText) else copy_text(frame)
+    columns = ", ".join(f'"{name}"' for name in made.columns)
     cursor: Any = connection.connection.cursor()
     try:
-        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)", buffer)
+        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)", made.text)
     finally:
         cursor.close()
