@@ -33,7 +33,7 @@ from gis.store.engine import Connection
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["POLICIES", "Impact", "apply", "measure", "require_policy", "take_back"]
+__all__ = ["POLICIES", "Impact", "apply", "measure", "proposed_successors", "require_policy", "take_back"]
 
 #: what becomes of open cases whose answer changes; default: who has not been sent out yet moves, who has been keeps it
 POLICIES: Final = ("default", "keep", "move", "ask")
@@ -163,6 +163,13 @@ def _other_lines(connection: Connection, row: Any) -> float | None:
 
 def _joined(a: Any | None, b: Any | None) -> Any | None:
     return shapely.union(a, b) if a is not None and b is not None else (b if a is None else a)
+
+
+def proposed_successors(connection: Connection, release_id: int) -> dict[str, str]:
+    """Ending code -> the area that would take its place, by the lineage of a release that is not awake yet."""
+    row = next(r for r in area_store.releases(connection) if r.id == release_id)
+    ending = records.ending_codes(connection, release_id, row.base_id)
+    return _proposed(records.lineage(connection, release_id) if ending else [], ending)
 
 
 def _proposed(lineage: Sequence[Sequence[Any]], ending: Sequence[str]) -> dict[str, str]:

@@ -14,15 +14,18 @@ from gis.assignment.backtest import Backtest, compare
 from gis.assignment.cover import Known as LintWords
 from gis.assignment.evidence import Decisions, decide
 from gis.assignment.lint import Finding, holes, lint
+from gis.assignment.responsibility import Register
 from gis.errors import NotFound
 from gis.rights import ALL
 from gis.rules import Rule
 from gis.services.casework import case_no
+from gis.services.impact import proposed_successors
 from gis.services.platform import Platform
 from gis.services.whys import matters_of
 from gis.services.worlds import features_of, world_of
 from gis.store import areas as area_store
 from gis.store import cases as case_store
+from gis.store import releases as release_store
 from gis.store.engine import Connection
 
 __all__ = ["Faults", "Tested", "backtest", "find_faults"]
@@ -82,7 +85,7 @@ def backtest(
         if release_id is not None and release_id not in {row.id for row in area_store.releases(connection)}:
             raise NotFound(f"There is no release {release_id}; `gridward boundaries list` shows those there are.")
         register = p.register(connection)
-        other = register if rules is None else replace(register, rules=tuple(rules))
+        other = _other(connection, register, rules, release_id)
         for rows in _chunks(connection, since):
             for release, part in _by_release(rows):
                 matters = matters_of(part)
@@ -100,6 +103,20 @@ def backtest(
         tuple(np.concatenate(column) for column in zip(*pieces, strict=True)) if pieces else empty
     )
     return Tested(compare(before, after, case_id=ids, category=category, samples=_SAMPLES), numbers)
+
+
+def _other(
+    connection: Connection, register: Register, rules: Sequence[Rule] | None, release_id: int | None
+) -> Register:
+    """The register to try: with other rules, which name areas that ended as the stored ones do; and as it would be if a
+    staged release had always been in force, the areas that it ends replaced by their successors."""
+    if rules is not None:
+        ended = [(row.ending, row.successor, row.valid_from) for row in release_store.successors(connection)]
+        register = replace(register, rules=replace(register, territories=(), rules=tuple(rules)).succeeded(ended).rules)
+    if release_id is not None:
+        always = [(a, b, date.min) for a, b in proposed_successors(connection, release_id).items()]
+        register = register.succeeded(always)
+    return register
 
 
 def _shown(before: Any, after: Any) -> list[int]:

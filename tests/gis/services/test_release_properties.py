@@ -25,6 +25,7 @@ from gis.services import boundaries, casework
 from gis.services.in_force import areas_on
 from gis.services.locating import locate
 from gis.services.platform import Platform
+from gis.services.rulelab import backtest
 from gis.services.recounts import recount
 from gis.store.engine import take_role
 
@@ -310,6 +311,9 @@ def test_territories_follow_a_recoded_street_by_its_successor(based: Platform) -
     found = boundaries.impact(based, release)
     assert list(found.ending) == ["320404001"]
     assert found.proposed == {"320404001": "320404009"}
+    load_reports(based)
+    tested = backtest(based, since=date(2026, 1, 1), release_id=release).result
+    assert (tested.looked_at, tested.changed) == (300, 0)  # another code is another name, nobody's work changes
     woken(based, release)
     spot = shapely.point_on_surface(street.geometry[0])
     answer = locate(based, spot.x, spot.y, crs="EPSG:4549", at=TODAY, accuracy=None)
