@@ -27,7 +27,9 @@ __all__ = ["ParquetRows", "is_parquet"]
 
 #: names of the geometry's coordinates among the columns
 _AXES: Final = ("geometry x", "geometry y")
-_SHAPES: Final = ("shape", "Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon")
+_SHAPES: Final = ("shape", "Point", "LineString", "Polygon") + (
+    "MultiPoint", "MultiLineString", "MultiPolygon", "GeometryCollection",
+)  # fmt: skip
 _LONGEST: Final = 64  #: bytes of a point with all it may carry
 
 
@@ -164,13 +166,17 @@ def _points(column: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.float64],
     heads = pc.fill_null(pc.binary_slice(column, 0, 5), b"").dictionary_encode()
     said = np.array([_kind(head) for head in heads.dictionary.to_pylist()] or [""], dtype=object)
     why = said[heads.indices.to_numpy()]
-    why[np.asarray(pc.fill_null(pc.greater(pc.binary_length(column), _LONGEST), False))] = "the geometry is no WKB"
+    long = np.asarray(
+        pc.fill_null(pc.greater(pc.binary_length(column), _LONGEST), False).to_numpy(zero_copy_only=False)
+    )
+    why[long & (why == "")] = "the geometry is no WKB"
     x, y = np.full(len(column), np.nan), np.full(len(column), np.nan)
     fit = np.flatnonzero(why == "")
     found = shapely.from_wkb(column.take(pa.array(fit)).to_numpy(zero_copy_only=False), on_invalid="ignore")
-    x[fit], y[fit] = shapely.get_x(found), shapely.get_y(found)
     why[fit[shapely.is_missing(found)]] = "the geometry is no WKB"
     why[fit[shapely.is_empty(found)]] = "the geometry is empty"
+    found, fit = found[why[fit] == ""], fit[why[fit] == ""]
+    x[fit], y[fit] = shapely.get_x(found), shapely.get_y(found)
     return x, y, {int(i): str(why[i]) for i in np.flatnonzero(why != "")}
 
 
