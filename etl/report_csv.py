@@ -28,7 +28,9 @@ from gis.errors import BadOption, FileFault
 
 __all__ = ["CsvRows"]
 
-_BYTES: Final = 8 * 1024**2  #: read at once, and the longest row
+_BYTES: Final = (
+    4 * 1024**2
+)  #: read at once, and about the longest row; larger reads keep more memory than they save time
 _HEADER: Final = 1024**2  #: bytes that hold the header
 _TAIL: Final = 64 * 1024
 _DAMAGED: Final = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)

@@ -27,16 +27,9 @@ __all__ = ["ParquetRows", "is_parquet"]
 
 #: names of the geometry's coordinates among the columns
 _AXES: Final = ("geometry x", "geometry y")
-_SHAPES: Final = [
-    "shape",
-    "Point",
-    "LineString",
-    "Polygon",
-    "MultiPoint",
-    "MultiLineString",
-    "MultiPolygon",
-    "GeometryCollection",
-]
+_SHAPES: Final = (
+    "shape", "Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon", "GeometryCollection",
+)  # fmt: skip
 _LONGEST: Final = 64  #: bytes of a point with all it may carry
 
 

@@ -38,5 +38,6 @@ def better_crs(p: Platform, x: NDArray[np.float64], y: NDArray[np.float64], *, c
     if 20 * here <= len(x):
         return None
     others = [r for r in _READINGS if r != word and not (r in _WGS84 and word in _WGS84)]
-    fewest, best = min((outside(reading), reading) for reading in others)
-    return best if 5 * fewest < here else None
+    counts = {reading: outside(reading) for reading in others}
+    best = min(counts, key=counts.__getitem__)
+    return best if 5 * counts[best] < here else None

@@ -25,8 +25,8 @@ from gis.services import boundaries, casework
 from gis.services.in_force import areas_on
 from gis.services.locating import locate
 from gis.services.platform import Platform
-from gis.services.rulelab import backtest
 from gis.services.recounts import recount
+from gis.services.rulelab import backtest
 from gis.store.engine import take_role
 
 LATER = date(2026, 7, 1)
