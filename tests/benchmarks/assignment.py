@@ -33,13 +33,14 @@ class Sizes:
     rows: Sequence[int] = (1_000_000, 3_000_000)
     requests: int = 500
     runs: int = 7
+    dask: int = 20_000_000
 
     @classmethod
     def of(cls, given: argparse.Namespace) -> Sizes:
         """From the options of `make bench`."""
         sizes = cls()
         if given.smoke:
-            sizes = cls(1_000, (20_000,), (1_000,), 20_000, 2_000, (2_000,), 40, 2)
+            sizes = cls(1_000, (20_000,), (1_000,), 20_000, 2_000, (2_000,), 40, 2, 200_000)
         if given.full:
             sizes = replace(sizes, rows=(*sizes.rows, 10_000_000))
         return replace(sizes, points=given.points or sizes.points, rows=given.rows or sizes.rows)
@@ -50,7 +51,7 @@ PARTS: Final[Mapping[str, tuple[str, Callable[[World, Sizes], list[Row]]]]] = {
     "exact": ("Exactness", lambda w, s: exact_rows(w, cells=s.cells, points=s.exact, in_sql=s.in_sql)),
     "pipeline": ("From a file to decided cases", lambda w, s: pipeline_rows(w, rows=s.rows)),
     "http": ("One report over HTTP", lambda w, s: http_rows(w, requests=s.requests)),
-    "dask": ("A history by many processes", lambda w, s: dask_rows(w, rows=s.rows[0])),
+    "dask": ("Bulk assignment on a Dask cluster", lambda w, s: dask_rows(w, points=s.dask)),
 }
 
 

@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
-from city import _dissolved, cells_of, city
+from city import cells_of, city, dissolved
 
 from etl.assigning import Engine, Run, begin, local
 from etl.backfill import dask_engine
@@ -51,7 +51,7 @@ def areas_of(cells: int) -> AreaSet:
     """The areas of a synthetic city."""
     codes, polygons = cells_of(city(cells))
     layers, above = [], {"320404": -1}
-    drawn = [_dissolved(codes, polygons, digits) for digits in (9, 12, 15)]
+    drawn = [dissolved(codes, polygons, digits) for digits in (9, 12, 15)]
     parents = [[code[: 6 if len(code) == 9 else len(code) - 3] for code in mine] for mine, _ in drawn]
     paths = paths_of([(list(mine), up) for (mine, _), up in zip(drawn, parents, strict=True)])
     start = 1

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.csv
 import shapely
 from grounds import World
-from measuring import GRIDWARD, HERE, ROOT, Row, run
+from measuring import GRIDWARD, HERE, ROOT, Row, run, verdict
 from numpy.typing import NDArray
 from posting import psycopg_dsn
 from sqlalchemy import create_engine
@@ -40,6 +40,7 @@ BARE: Final = """CREATE TABLE bare (id text, "time" timestamp, lon float8, lat f
 category text, state text, closed timestamp, description text)"""
 PEER_MOST: Final = 1_000_000  #: rows beyond which pandas is not asked: minutes and many GB
 BLOCK: Final = 1_000_000
+DASK_GOAL: Final = 1.7
 Floats = NDArray[np.float64]
 
 
@@ -55,18 +56,26 @@ def pipeline_rows(world: World, *, rows: Sequence[int]) -> list[Row]:
     return out
 
 
-def dask_rows(world: World, *, rows: int) -> list[Row]:
-    """A history loaded by many processes, where the command for it exists, beside `reports load` of the same file."""
-    what = f"`gridward reports backfill`, {rows:,} rows"
-    if "backfill" not in run((*GRIDWARD, "reports", "--help")).said:
-        return [Row(what, "not available", note="there is no such command")]
-    with tempfile.TemporaryDirectory(prefix="gridward-bench-") as folder:
-        path = Path(folder) / "reports.csv"
-        write_reports(path, rows)
-        one, _ = _ours(world, path)
-        many, _ = _ours(world, path, command="backfill")
-    ratio = f"{one.seconds / many.seconds:.1f} × `load`"
-    return [Row(what, f"{many.seconds:.1f} s", ratio, note=f"`load`: {one.seconds:.1f} s; one run of each")]
+def dask_rows(world: World, *, points: int) -> list[Row]:
+    """Many points decided by this process, by Dask's one and two workers, and by two of which one is killed."""
+    with tempfile.TemporaryDirectory(prefix="gridward-bench-", dir=world.settings.home) as folder:
+        said = run((sys.executable, str(HERE / "dask_run.py"), "--points", str(points), "--out", folder)).said
+    told = json.loads(said)
+    names = {
+        "local": "`reports assign`, this process",
+        "dask_1": "`--engine dask`, one worker of one thread",
+        "dask_2": "`--engine dask`, two workers",
+        "dask_2_one_killed": "`--engine dask`, two workers, one killed with -9",
+    }
+    out = []
+    for name, what in names.items():
+        one = told[name]
+        same = "the same answers" if one["hash"] == told["local"]["hash"] else "OTHER answers"
+        ratio = f"{told['dask_1']['seconds'] / one['seconds']:.2f} × one worker"
+        goal = verdict(told["speed_up_1_to_2"] >= DASK_GOAL, f"≥ {DASK_GOAL} ×") if name == "dask_2" else ""
+        note = f"submit to last partition; {same}"
+        out.append(Row(f"{what}, {points:,} points", f"{one['seconds']:.1f} s", ratio, goal, note))
+    return out
 
 
 def _one_size(world: World, path: Path, n: int) -> list[Row]:
