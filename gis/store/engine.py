@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Connection", "CopyText", "Store", "copy_frame", "copy_text", "sql_file", "take_role"]
+
+
+#: temp_buffers: a batch of a load is staged in memory; a connection that stages nothing takes none of it
+_OPTIONS: Final = "-c search_path=gridward,public -c timezone=UTC -c temp_buffers=64MB"
 
 
 class _Begins(Protocol):
@@ -42,7 +46,7 @@ class Store:
                 pool_size=pool_size,
                 max_overflow=4,
                 pool_pre_ping=True,
-                connect_args={"options": "-c search_path=gridward,public -c timezone=UTC", "connect_timeout": 10},
+                connect_args={"options": _OPTIONS, "connect_timeout": 10},
             )
         )
 
