@@ -212,7 +212,8 @@ def same_answer(d: Any, again: Decisions, i: int = 0) -> bool:
     `i` is the position of the decision `d` among those made again.
     """
     same_place = bool(again.area_id[:, i].tolist() == [a or 0 for a in d.area_ids])
-    if d.settled_by == "person" or d.desk_reason == "returned":
+    # Without a threshold it was decided before shares were weighed, by the distance to the border alone.
+    if d.settled_by == "person" or d.desk_reason == "returned" or d.threshold is None:
         return same_place
     return bool(
         same_place

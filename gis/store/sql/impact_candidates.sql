@@ -2,7 +2,8 @@
 -- outside or in a gap (new ground may reach it), when it lies on a border (the tie may fall otherwise), when its error
 -- reaches an area that the release does not hold, or within reach of its error from ground on which the unit level differs.
 WITH open AS (
-    SELECT c.received_on, c.id, c.state, d.source, c.geom, d.accuracy_m, d.accuracy_level, d.sigma_m, d.category, c.head,
+    SELECT c.received_on, c.id, c.state, d.source, c.geom, d.accuracy_m, d.accuracy_level,
+           coalesce(d.sigma_m, d.accuracy_m) AS sigma_m, d.category, c.head,
            d.seq, d.x, d.y, d.minute, d.part_picked, d.unit, d.forward_to, d.outcome, d.area_ids, d.on_borders, d.statuses,
            d.candidate_areas, d.border_distance_m
     FROM cases c
