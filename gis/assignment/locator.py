@@ -132,21 +132,6 @@ class Locator:
         """The edges of the level's areas not further than reach[i] metres from point i, each of its own area."""
         return self._borders[self._depth(level)].near(np.asarray(x), np.asarray(y), reach)
 
-    def neighbours(self, level: str, x: Floats, y: Floats, within: Floats, own: Ints) -> Ints:
-        """The nearest area of the level other than `own`, not further than `within` metres; -1 where there is none."""
-        points = _points(x, y)
-        depth = self._depth(level)
-        geometry = self.areas.levels[depth].geometry
-        at, area = self._trees[depth].query(points, predicate="dwithin", distance=within)
-        keep = area != own[at]
-        at, area = at[keep], area[keep]
-        metres = shapely.distance(points[at], geometry[area])
-        order = np.lexsort((area, metres, at))
-        first = order[np.unique(at[order], return_index=True)[1]] if len(order) else order
-        out = np.full(len(points), -1, dtype=np.int64)
-        out[at[first]] = area[first]
-        return out
-
     def _depth(self, level: str) -> int:
         return [areas.level for areas in self.areas.levels].index(level)
 

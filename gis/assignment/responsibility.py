@@ -3,11 +3,6 @@
 Every column is brought to its distinct values once; a rule is asked of those, and its answers are spread over the
 reports by number. Between the days on which a unit, a territory or a rule begins or ends nothing changes: validity is
 asked of these epochs, not of days.
-
-The rule of confidence is simple here: with a 68 % accuracy radius r the error is an isotropic Gaussian of
-σ = r / 1.515 (Rayleigh: P(R < r) = 1 − exp(−r²/2σ²) = 0.68), and beyond a straight border at distance d lies the share
-1 − Φ(d/σ) of it. A point nearer to a territory's border than its accuracy, Φ(d/σ) < Φ(1.515) = 0.935, waits at the
-border desk.
 """
 
 from __future__ import annotations
@@ -20,27 +15,21 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from gis.assignment.matters import Matters
 from gis.rules import FROM_PART, WEEK, Precedent, Rule, hours_of
 from gis.units import Territory, Unit
 
 __all__ = [
-    "SIGMA_OF_68",
     "Grounds",
     "Register",
     "Rulings",
-    "confidence_of",
     "decide_many",
-    "needs_desk",
     "rule_many",
     "stands_at",
     "within_hours",
 ]
 
-#: a 68 % radius holds 1.515 σ of an isotropic Gaussian error (decision 4 of the architecture)
-SIGMA_OF_68: Final = 1.515
 #: what settled a case; the numbers of `_Ballot.by`
 _SETTLED: Final = np.array(["", "territory", "rule", "part", "precedent"], dtype=object)
 _NOBODY, _TERRITORY, _RULE, _PART, _PRECEDENT = range(5)
@@ -367,17 +356,3 @@ def within_hours(window: str) -> Flags:
         minute, (start, stop) = np.arange(1440), hours
         out[:1440] = (start <= minute) & (minute < stop) if start < stop else (start <= minute) | (minute < stop)
     return out
-
-
-def confidence_of(border_distance: NDArray[np.float64], accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of the position error on this side of the nearest border, seen as straight: Φ(d / σ), σ = r / 1.515.
-
-    >>> confidence_of(np.array([0.0, 10.0, 1e9]), np.array([10.0, 10.0, 10.0])).round(3).tolist()
-    [0.5, 0.935, 1.0]
-    """
-    return np.asarray(ndtr(border_distance * SIGMA_OF_68 / accuracy), dtype=np.float64)
-
-
-def needs_desk(border_distance: NDArray[np.float64], accuracy: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """True where the point is nearer to the border than its accuracy, which is Φ(d/σ) < 0.935."""
-    return border_distance < accuracy

@@ -16,9 +16,7 @@ from gis.assignment.responsibility import (
     Grounds,
     Register,
     Rulings,
-    confidence_of,
     decide_many,
-    needs_desk,
     rule_many,
 )
 from gis.rules import FROM_PART, WEEK, Precedent, Rule, hours_of
@@ -408,10 +406,3 @@ def test_three_hundred_thousand_reports_by_25_rules_in_less_than_three_seconds()
     rulings = rule_many(register, matters, grounds)
     assert time.perf_counter() - start < 3.0
     assert set(rulings.settled_by) == {"", "precedent", "rule", "part", "territory"}
-
-
-def test_nearer_than_the_accuracy_is_just_where_confidence_falls_below_93_5_percent() -> None:
-    distance, accuracy = np.array([9.99, 10.0, 10.01]), np.full(3, 10.0)
-    assert needs_desk(distance, accuracy).tolist() == [True, False, False]
-    assert confidence_of(distance, accuracy).round(3).tolist() == [0.935, 0.935, 0.935]
-    assert (np.diff(confidence_of(distance, accuracy)) > 0).all()
