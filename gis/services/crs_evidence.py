@@ -19,7 +19,7 @@ _WGS84: Final = ("EPSG:4326", "EPSG:4490")
 
 
 def better_crs(p: Platform, x: NDArray[np.float64], y: NDArray[np.float64], *, crs: str, day: date) -> str | None:
-    """The system in which less than a fifth of the points are outside that are outside in `crs` (degrees); None unless
+    """The system in which less than a third of the points are outside that are outside in `crs` (degrees); None unless
     more than 5 % are outside in it. The one with the fewest outside; a shift of 0.5 km shows at the edge alone.
 
     x and y are (n,), a few thousand of a file's positions.
@@ -39,4 +39,4 @@ def better_crs(p: Platform, x: NDArray[np.float64], y: NDArray[np.float64], *, c
         return None
     others = [r for r in _READINGS if r != word and not (r in _WGS84 and word in _WGS84)]
     fewest, best = min((outside(reading), reading) for reading in others)
-    return best if 5 * fewest < here else None
+    return best if 3 * fewest < here else None
