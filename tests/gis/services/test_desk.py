@@ -57,6 +57,8 @@ def test_pages_of_the_desk_follow_each_other(platform: Platform) -> None:
     rest = desk.desk(platform, limit=9, after=first.cases[-1].case)
     assert (first.total, rest.total) == (5, 5)
     assert [c.case for c in (*first.cases, *rest.cases)] == numbers
+    with pytest.raises(BadOption, match="after is 'bogus', which is no case number"):
+        desk.desk(platform, after="bogus")
 
 
 def test_a_ruling_sends_the_case_out_and_is_kept_with_its_reason(platform: Platform, connection: Connection) -> None:
