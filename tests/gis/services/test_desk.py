@@ -71,7 +71,11 @@ def test_a_ruling_sends_the_case_out_and_is_kept_with_its_reason(platform: Platf
     assert (told["unit"], told["settled_by"], told["desk_reason"], told["reason"]) == ("S2", "person", "", REASON)
     assert (told["outcome"], told["runner_up_unit"], told["decided_by"]) == ("located", "S1", "王敏")
     assert len(told["candidates"]) == 2
-    assert REASON in page(platform, no).why.text_zh  # type: ignore[union-attr]
+    why = page(platform, no).why
+    assert why is not None
+    assert REASON in why.text_zh
+    assert "gave the answer before the ruling" in why.text_en  # the share is the engine's and not that of S2
+    assert "gives this unit" not in why.text_en
     assert desk.desk(platform).total == 0
     assert chain_holds(connection) == 3
     kept = connection.execute(text("SELECT kind, seq, from_unit, unit, evidence FROM ruling")).one()
