@@ -151,7 +151,7 @@ def _crs_hint(p: Platform, batch: ReportBatch, day: date) -> str | None:
     found = better_crs(p, batch.x[some], batch.y[some], crs=batch.crs, day=day)
     if found is None:
         return None
-    return f"Many of the first rows lie outside every area as {batch.crs} and hardly any as {found}; check --crs."
+    return f"Many of the first rows lie outside every area as {batch.crs} and far fewer as {found}; check --crs."
 
 
 def _answer(loaded: Reports, outcome: casework.LoadOutcome, hint: str | None) -> dict[str, Any]:

@@ -255,6 +255,9 @@ def read_said(file: PointsFile, header: Sequence[str], part: Partition, place: P
     names = {ours: theirs for ours, theirs in file.columns.items() if theirs}
     table = read_table(part, list(dict.fromkeys(names.values())), header=header, encoding=file.encoding)
     column = {ours: _plain(table.column(theirs)) for ours, theirs in names.items()}
+    for ours, values in column.items():
+        if pa.types.is_nested(values.type) or pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
+            raise FileFault(f"The column {names[ours]!r} holds {values.type}; wanted texts, numbers or times.")
 
     def given(name: str, parse: Callable[[Any], Any]) -> Any:
         return parse(column[name]) if name in column else None

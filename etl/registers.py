@@ -61,11 +61,12 @@ def read_register(path: Path, register: str) -> pd.DataFrame:
     faults = _choice_faults(table, register)
     frame = table[list(COLUMNS[register])].rename(columns=dict(COLUMNS[register]))
     if register == "rules":
-        order = pd.to_numeric(table["order"], errors="coerce")
+        whole = table["order"].str.fullmatch(r"[+-]?[0-9]{1,9}")
         faults += [
-            f"row {i + 1}: order is {table['order'].iloc[i]!r}; wanted a whole number" for i in _where(order.isna())
+            f"row {i + 1}: order is {table['order'].iloc[i]!r}; wanted a whole number of at most 9 digits"
+            for i in _where(~whole)
         ]
-        frame["ord"] = order.fillna(0).astype(int)
+        frame["ord"] = table["order"].where(whole, "0").astype(int)
     if register == "categories":
         frame["sensitive"] = table["sensitive"] == "1"
     faults += _add_optional(table, frame, OPTIONAL.get(register, ()))
@@ -103,6 +104,8 @@ def _table(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
             f"{path.name} has no column {', '.join(absent)}; it has {', '.join(map(str, table.columns))}. "
             "`--template` prints the columns wanted."
         )
+    if any(table[name].str.contains("\0", regex=False).any() for name in table.columns):
+        raise FileFault(f"{path.name} holds a NUL character, which no text can; ask for the file again.")
     return pd.DataFrame({name: table[name].str.strip() for name in table.columns})
 
 

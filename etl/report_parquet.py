@@ -62,7 +62,8 @@ class ParquetRows:
         elif not file.crs:
             raise BadOption("Missing option '--crs': the columns of --x and --y do not say their CRS; as EPSG:4326.")
         self._plain = [field.name for field in schema if _has_words(field.type) and field.name != self._geometry]
-        require_columns(file.path, replace(file.columns, x="", y=""), self._plain)
+        named = replace(file.columns, x="", y="") if self._geometry else file.columns
+        require_columns(file.path, named, self._plain)
 
     def share(self) -> float:
         rows = self._file.metadata.num_rows
@@ -110,7 +111,8 @@ def _geometry_of(file: ReportFile, facts: Any, schema: pa.Schema) -> str:
     encoding, kind = facts["columns"][name].get("encoding"), schema.field(name).type
     if encoding != "WKB" or not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
         raise FileFault(
-            f"The geometry {name!r} of {file.path.name} is encoded as {str(encoding)[:40]!r}; wanted WKB. Write the "
+            f"The geometry {name!r} of {file.path.name} is encoded as {str(encoding)[:40]!r} in a column of "
+            f"{str(kind)[:40]}; wanted WKB in one of bytes. Write the "
             "file anew so, or name columns of coordinates with --x, --y and --crs."
         )
     return name

@@ -78,9 +78,10 @@ def why(ctx: click.Context, case: str, as_json: bool, lang: str | None) -> None:
             "replay_agrees": found.replay_agrees,
         }
         click.echo(json.dumps(answer, ensure_ascii=False))
-        return
-    click.echo(found.text_zh if (lang or p.place.languages[0]) == "zh" else found.text_en)
-    click.echo(
-        "Replay of the stored inputs: "
-        + ("the same answer." if found.replay_agrees else "ANOTHER answer; look into it.")
-    )
+    else:
+        click.echo(found.text_zh if (lang or p.place.languages[0]) == "zh" else found.text_en)
+        click.echo(
+            "Replay of the stored inputs: "
+            + ("the same answer." if found.replay_agrees else "ANOTHER answer; look into it.")
+        )
+    ctx.exit(0 if found.replay_agrees else 1)

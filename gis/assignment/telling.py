@@ -41,7 +41,12 @@ def _border_zh(e: Evidence) -> str:
     told = (
         f"距最近的属地边界 {e['border_distance_m']:.1f} 米，"
         f"定位精度 {e['accuracy_m']:g} 米（{e['accuracy_level']:.0%}），"
-        f"误差范围的 {e['confidence']:.1%} 得出同一责任单位。"
+        f"误差范围的 {e['confidence']:.1%} "
+        + (
+            "得出裁定前的结果。"
+            if e["settled_by"] == "person"
+            else f"得出{'同一责任单位' if _answered(e) else '这一结果'}。"
+        )
     )
     if len(e["candidates"]) > 1:
         told += f"误差范围分布：{'；'.join(_candidate(c, 'name', _WORDS_ZH) for c in e['candidates'][:4])}。"
@@ -111,12 +116,21 @@ def _tell_en(e: Evidence) -> str:
     return " ".join(part for part in parts if part)
 
 
+def _answered(e: Evidence) -> bool:
+    return bool(e["unit"] or e["forward_to"])
+
+
 def _border_en(e: Evidence) -> str:
     if e["border_distance_m"] is None:
         return ""
     told = (
         f"The nearest territory border is {e['border_distance_m']:.1f} m away; the position is good to "
-        f"{e['accuracy_m']:g} m ({e['accuracy_level']:.0%}); {e['confidence']:.1%} of the error area gives this unit."
+        f"{e['accuracy_m']:g} m ({e['accuracy_level']:.0%}); {e['confidence']:.1%} of the error area "
+        + (
+            "gave the answer before the ruling."
+            if e["settled_by"] == "person"
+            else f"gives this {'unit' if _answered(e) else 'answer'}."
+        )
     )
     if len(e["candidates"]) > 1:
         listed = "; ".join(_candidate(c, "name_en", _WORDS_EN) for c in e["candidates"][:4])

@@ -19,7 +19,7 @@ _WGS84: Final = ("EPSG:4326", "EPSG:4490")
 
 
 def better_crs(p: Platform, x: NDArray[np.float64], y: NDArray[np.float64], *, crs: str, day: date) -> str | None:
-    """The system in which less than a fifth of the points are outside that are outside in `crs` (degrees); None unless
+    """The system in which less than a third of the points are outside that are outside in `crs` (degrees); None unless
     more than 5 % are outside in it. The one with the fewest outside; a shift of 0.5 km shows at the edge alone.
 
     x and y are (n,), a few thousand of a file's positions.
@@ -40,4 +40,4 @@ def better_crs(p: Platform, x: NDArray[np.float64], y: NDArray[np.float64], *, c
     others = [r for r in _READINGS if r != word and not (r in _WGS84 and word in _WGS84)]
     counts = {reading: outside(reading) for reading in others}
     best = min(counts, key=counts.__getitem__)
-    return best if 5 * counts[best] < here else None
+    return best if 3 * counts[best] < here else None

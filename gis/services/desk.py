@@ -65,7 +65,11 @@ class Moved:
 def desk(p: Platform, *, limit: int = 50, after: str | None = None) -> Desk:
     """The cases that wait at the border desk, the oldest first, each with the rulings near by."""
     with p.store.begin(ALL) as connection:
-        start = 0 if after is None else (case_id(p, after) or 0)
+        start = 0 if after is None else case_id(p, after)
+        if start is None:
+            raise BadOption(
+                f"after is {after!r}, which is no case number; they look like {p.place.case_prefix}2601-0000123."
+            )
         total, rows = store.desk_rows(connection, limit=limit, after=start)
         return Desk(total, [_waiting(p, connection, row) for row in rows])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import json
 import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,11 +32,31 @@ def write_packet(p: Platform, no: str, output: str) -> list[str]:
     """Write the packet into a folder or, by its ending, a .zip; returns the names of its files."""
     path = Path(output)
     zipped = path.suffix.lower() == ".zip"
-    if path.is_dir() if zipped else path.exists() and not path.is_dir():
-        raise BadOption(f"-o is {output!r}, which is a {'folder' if zipped else 'file'} already; give another name.")
-    if not path.absolute().parent.is_dir():
-        raise BadOption(f"-o is {output!r}, but the folder it is to lie in does not exist; make it first.")
+    with _usable(output):
+        if path.is_dir() if zipped else path.exists() and not path.is_dir():
+            raise BadOption(
+                f"-o is {output!r}, which is a {'folder' if zipped else 'file'} already; give another name."
+            )
+        if not path.absolute().parent.is_dir():
+            raise BadOption(f"-o is {output!r}, but the folder it is to lie in does not exist; make it first.")
     files = packet(p, no)
+    with _usable(output):
+        _write(path, files, zipped=zipped)
+    return list(files)
+
+
+@contextmanager
+def _usable(output: str) -> Iterator[None]:
+    """What the system says against a path, as a BadOption."""
+    if not output:
+        raise BadOption("-o is empty; give a folder or a .zip to write.")
+    try:
+        yield
+    except OSError as fault:
+        raise BadOption(f"-o is {output!r}, which cannot be written: {fault.strerror}; give another name.") from None
+
+
+def _write(path: Path, files: Mapping[str, str], *, zipped: bool) -> None:
     if zipped:
         part = path.with_name(f".{path.name}.part")
         try:
@@ -48,7 +70,6 @@ def write_packet(p: Platform, no: str, output: str) -> list[str]:
         path.mkdir(exist_ok=True)
         for name, text in files.items():
             (path / name).write_text(text, encoding="utf-8")
-    return list(files)
 
 
 def packet(p: Platform, no: str) -> dict[str, str]:

@@ -94,7 +94,7 @@ def backtest(
                 now = decide(world_of(p, connection, then, matters, register=other), matters)
                 ids = np.array([row.id for row in part], dtype=np.int64)
                 before, after = _standing(was), _standing(now)
-                numbers |= {part[i].id: case_no(p, part[i].received_on, part[i].id) for i in _shown(before, after)}
+                numbers |= {part[i].id: case_no(p, part[i].received_on, part[i].id) for i in _shown(before, after, ids)}
                 pieces.append((before, after, ids, matters.category))
             progress(len(rows))
     words = np.array([], dtype=object)
@@ -119,11 +119,12 @@ def _other(
     return register
 
 
-def _shown(before: Any, after: Any) -> list[int]:
-    """The first cases of each pair of units that changed hands: those that may be shown as samples."""
+def _shown(before: Any, after: Any, ids: Any) -> list[int]:
+    """The lowest cases of each pair of units that changed hands: those that may be shown as samples."""
     seen: dict[tuple[str, str], int] = {}
     out: list[int] = []
-    for i in np.flatnonzero(before != after).tolist():
+    moved = np.flatnonzero(before != after)
+    for i in moved[np.argsort(ids[moved])].tolist():
         pair = (before[i], after[i])
         seen[pair] = seen.get(pair, 0) + 1
         if seen[pair] <= _SAMPLES:

@@ -254,6 +254,13 @@ def test_inputs_that_cannot_be_used(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("values", [[[493100.0]], [b"493100"]])
+def test_a_column_of_lists_or_bytes_is_refused(made: Assigner, tmp_path: Path, values: list[Any]) -> None:
+    pq.write_table(pa.table({"lon": values, "lat": [3517100.0]}), tmp_path / "a.parquet")
+    with pytest.raises(FileFault, match="The column 'lon' holds .*; wanted texts, numbers or times"):
+        started(made, PointsFile(tmp_path / "a.parquet", {"x": "lon", "y": "lat"}, "EPSG:4549"), tmp_path / "out")
+
+
 class Slow(Assigner):
     """Takes its time, so that a worker can be killed in the middle; says who it is."""
 

@@ -78,6 +78,17 @@ def test_a_part_type_begins_with_digits_of_its_class(tmp_path: Path, word: str) 
         read_register(write(tmp_path, CATEGORIES, f"seed,0409,,井盖,cover,part,0,{word}"), "categories")
 
 
+@pytest.mark.parametrize("word", ["1.5", "1e3", "inf", "99999999999999", ""])
+def test_an_order_is_a_whole_number_that_can_be_stored(tmp_path: Path, word: str) -> None:
+    with pytest.raises(FileFault, match=f"row 1: order is '{word}'; wanted a whole number"):
+        read_register(write(tmp_path, RULES, f"R1,{word},,,D1,,,,,,,,,,,,"), "rules")
+
+
+def test_a_text_that_no_database_holds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileFault, match="holds a NUL character"):
+        read_register(write(tmp_path, RULES, "R\0,1,,,D1,,,,,,,,,,,,"), "rules")
+
+
 def test_every_fault_is_said_at_once(tmp_path: Path) -> None:
     lines = ("R1,one,,,D1,,,2026-01-01,2025-01-01,,,,,,,,", "R2,2,,,D1,,,,,,bridge,,,8-10,monday,,")
     with pytest.raises(FileFault) as raised:

@@ -317,8 +317,17 @@ def test_what_is_no_parquet_file_is_said(tmp_path: Path, content: bytes, words: 
 
 def test_another_encoding_of_geometries_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "r.parquet", {"shape": [{"x": 1.0, "y": 2.0}]}, geo(encoding="point"))
-    with pytest.raises(FileFault, match="encoded as 'point'; wanted WKB"):
+    with pytest.raises(FileFault, match="encoded as 'point' in a column of struct.*; wanted WKB"):
         read(path, Columns(), "")
+    path = write(tmp_path / "r.parquet", {"shape": ["POINT (1 2)"]}, geo())
+    with pytest.raises(FileFault, match="in a column of string; wanted WKB in one of bytes"):
+        read(path, Columns(), "")
+
+
+def test_a_column_that_holds_no_single_words_is_no_position(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.parquet", {"lon": [[119.93]], "lat": [31.78]}, None)
+    with pytest.raises(FileFault, match="has no column 'lon'"):
+        read(path, Columns("lon", "lat"))
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, float("nan"), -1.0])

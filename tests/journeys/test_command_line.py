@@ -160,6 +160,13 @@ def test_a_case_explains_itself_and_an_export_holds_its_evidence(run: Run, tmp_p
     assert why.returncode == 0
     assert "Rule R05" in why.stdout
     assert "the same answer" in why.stdout
+    ended = tmp_path / "rules.csv"
+    header = "code,order,category,area,unit,reason_zh,reason_en,valid_from,valid_to"
+    ended.write_text(f"{header}\nR05,10,05,,D1,河道由农林局主管,rivers belong to the bureau,2000-01-01,2026-10-19\n")
+    done = run("rules", "load", str(ended))
+    assert done.returncode == 0, done.stderr
+    why = run("why", table["case"][0], "--lang", "en")
+    assert (why.returncode, "ANOTHER answer" in why.stdout) == (1, True)
 
 
 def test_a_boundary_change_from_folder_to_answer(run: Run, tmp_path: Path) -> None:

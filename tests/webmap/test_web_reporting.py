@@ -77,6 +77,7 @@ def test_a_coordinate_must_be_a_finite_number(client: FlaskClient, number: str) 
     answer = send(client, f'{{"x": {number}, "y": 3517350, "crs": "EPSG:4549", "category": "0101"}}')
     assert answer.status_code == 422
     assert [fault["field"] for fault in answer.json["errors"]] == ["x"]
+    json.loads(answer.text, parse_constant=pytest.fail)  # Infinity is no word of JSON
 
 
 def test_every_fault_of_a_body_is_named_at_once(client: FlaskClient) -> None:

@@ -185,6 +185,9 @@ def test_every_decision_replays_to_the_same_answer(platform: Platform) -> None:
         why = cases.why(platform, row.no, rights=ALL)
         assert why.replay_agrees
         assert "None" not in why.text_zh + why.text_en
+        if "of the error area" in why.text_en:
+            answered = why.evidence["unit"] or why.evidence["forward_to"]
+            assert ("gives this unit" if answered else "gives this answer") in why.text_en
 
 
 def test_the_evidence_names_rule_release_and_runner_up(platform: Platform) -> None:

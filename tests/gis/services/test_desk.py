@@ -57,6 +57,8 @@ def test_pages_of_the_desk_follow_each_other(platform: Platform) -> None:
     rest = desk.desk(platform, limit=9, after=first.cases[-1].case)
     assert (first.total, rest.total) == (5, 5)
     assert [c.case for c in (*first.cases, *rest.cases)] == numbers
+    with pytest.raises(BadOption, match="after is 'bogus', which is no case number"):
+        desk.desk(platform, after="bogus")
 
 
 def test_a_ruling_sends_the_case_out_and_is_kept_with_its_reason(platform: Platform, connection: Connection) -> None:
@@ -69,7 +71,11 @@ def test_a_ruling_sends_the_case_out_and_is_kept_with_its_reason(platform: Platf
     assert (told["unit"], told["settled_by"], told["desk_reason"], told["reason"]) == ("S2", "person", "", REASON)
     assert (told["outcome"], told["runner_up_unit"], told["decided_by"]) == ("located", "S1", "王敏")
     assert len(told["candidates"]) == 2
-    assert REASON in page(platform, no).why.text_zh  # type: ignore[union-attr]
+    why = page(platform, no).why
+    assert why is not None
+    assert REASON in why.text_zh
+    assert "gave the answer before the ruling" in why.text_en  # the share is the engine's and not that of S2
+    assert "gives this unit" not in why.text_en
     assert desk.desk(platform).total == 0
     assert chain_holds(connection) == 3
     kept = connection.execute(text("SELECT kind, seq, from_unit, unit, evidence FROM ruling")).one()

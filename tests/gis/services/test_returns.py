@@ -120,6 +120,11 @@ def test_a_packet_is_a_folder_or_by_its_ending_a_zip(platform: Platform, tmp_pat
     (tmp_path / "folder.zip").mkdir()
     with pytest.raises(BadOption, match="which is a folder already"):
         write_packet(platform, no, str(tmp_path / "folder.zip"))
+    for odd in (str(tmp_path / ("x" * 300)), "/proc/packet"):
+        with pytest.raises(BadOption, match="which cannot be written"):
+            write_packet(platform, no, odd)
+    with pytest.raises(BadOption, match="-o is empty"):
+        write_packet(platform, no, "")
 
 
 def test_a_case_outside_has_a_packet_too(platform: Platform) -> None:

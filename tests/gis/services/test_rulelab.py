@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -130,6 +130,14 @@ def test_a_back_test_is_what_reporting_everything_again_would_give(platform: Pla
     judged(platform, staged)
     assert {(m.before, m.after): m.count for m in staged.result.moves} == {("gap", "S2"): 1, ("gap", "D1"): 1}
     assert contents(connection) == before
+
+
+def test_samples_are_the_lowest_cases_whenever_they_were_received(platform: Platform) -> None:
+    received = [NOW - timedelta(hours=hours) for hours in range(8)]  # each file of reports is older than the one before
+    numbers = [reported(platform, (0.5, 0.5), received_at=at) for at in received]
+    tested = backtest(platform, since=SINCE, rules=(replace(OPEN, unit="S2"),))
+    [move] = tested.result.moves
+    assert [tested.numbers[n] for n in move.cases] == numbers[:5]
 
 
 def test_a_back_test_needs_something_to_try(platform: Platform) -> None:
