@@ -43,7 +43,9 @@ class _Asked:
 @click.option("--id", "id_", default="", help="Column of the source's own id (default: the row's number).")
 @click.option("--time", "time_", default="", help="Column of the time received (default: now).")
 @click.option("--category", default="", help="Column of the category code.")
-@click.option("--accuracy", default="", help="Column of the accuracy: metres, radius holding 68 %.")
+@click.option(
+    "--accuracy", default="", help="Column of the accuracy: metres, a radius that holds the place's accuracy_level."
+)
 @click.option("--source", default="", help="Column of the source (default: all from the public).")
 @click.option("--part", default="", help="Column of the identifier of the part that is meant.")
 @click.option("--encoding", default="utf-8-sig", help="Encoding of a CSV (default UTF-8).")

@@ -33,9 +33,8 @@ _STYLE: Final = {
     "place": ("#e2ecdc", "#8fac80", 1.0, "场所 place"),
 }
 _FAINT: Final = frozenset({"error", "precedent", "overlap"})  #: what lies below shows through
-_BROAD: Final = frozenset(
-    {"road", "river"}
-)  #: drawn broad and faint where only their middle is known, so that a border in it is seen
+#: drawn broad and faint where only their middle is known, so that a border in it is seen
+_BROAD: Final = frozenset({"road", "river"})
 _ROUND: Final = frozenset({"spot", "before"})
 
 Box = tuple[float, float, float, float]
