@@ -2,8 +2,10 @@
 
 The raster's squares are closed boxes grown by a margin that is wider than any rounding in the arithmetic of columns
 and rows, so that a point may be looked up in a neighbouring square by an ulp without harm. An edge is registered in
-every square that it touches. A square without an edge has one answer; in a crossed one the point is joined with the
-square's lower left corner by a path, and each edge across the path changes the side.
+every square that it touches. A square without an edge has one answer. Where only one or two edges that meet touch a
+square, their two lines part it into quadrants, no border lies inside any, and the sides of a point say its answer. In
+any other square, and on a line, the point is joined with the square's lower left corner by a path, and each edge across
+the path changes the side.
 
 Corner cases are left to simulation of simplicity: the path goes up from (x0 + e, y0 + f) to (x0 + e, y + f) and then
 along y + f, with infinitesimal e >> f > 0. No vertex lies on such a path, so every edge crosses it or does not.
@@ -19,7 +21,7 @@ import numpy as np
 
 from gis.assignment.compiled import compiled
 
-__all__ = ["TINY", "UNDECIDED", "fill_squares", "locate", "make_records", "turn"]
+__all__ = ["TINY", "UNDECIDED", "fill_squares", "locate", "make_quadrants", "turn"]
 
 TINY = 1e-130  #: products of coordinates from here on keep all their bits in doubles
 UNDECIDED = -1  #: the code of a point that has to be decided elsewhere
@@ -53,16 +55,21 @@ def _add_product(parts: Any, n: int, a: float, b: float) -> int:
 @compiled()
 def _exact_turn(ax: float, ay: float, bx: float, by: float, x: float, y: float) -> int:
     parts = np.empty(12)
-    n = _add_product(parts, 0, ax, by)
-    n = _add_product(parts, n, -ax, y)
-    n = _add_product(parts, n, -x, by)
-    n = _add_product(parts, n, -ay, bx)
-    n = _add_product(parts, n, ay, x)
-    n = _add_product(parts, n, y, bx)
+    n = 0
+    for a, b in ((ax, by), (-ax, y), (-x, by), (-ay, bx), (ay, x), (y, bx)):
+        n = _add_product(parts, n, a, b)
     for i in range(n - 1, -1, -1):
         if parts[i] != 0.0:
             return 1 if parts[i] > 0.0 else -1
     return 0
+
+
+@compiled()
+def _filter(ax: float, ay: float, bx: float, by: float, x: float, y: float) -> Any:
+    """A number with the sign of the turn, if it is further from 0 than the bound that comes with it."""
+    left = (ax - x) * (by - y)
+    right = (ay - y) * (bx - x)
+    return left - right, _BOUND * (abs(left) + abs(right))
 
 
 @compiled()
@@ -72,10 +79,7 @@ def turn(ax: float, ay: float, bx: float, by: float, x: float, y: float) -> int:
     The bound is that of J. R. Shewchuk, Adaptive Precision Floating-Point Arithmetic, Discrete & Computational Geometry
     18 (1997); what it leaves open is summed up without rounding. Coordinates: 0 or TINY <= |v| <= 1 / TINY.
     """
-    left = (ax - x) * (by - y)
-    right = (ay - y) * (bx - x)
-    difference = left - right
-    bound = _BOUND * (abs(left) + abs(right))
+    difference, bound = _filter(ax, ay, bx, by, x, y)
     if abs(difference) > bound:
         return 1 if difference > 0.0 else -1
     return 0 if bound == 0.0 else _exact_turn(ax, ay, bx, by, x, y)
@@ -201,66 +205,6 @@ def _sweep(flips: Any, g: int, squares: Any, outside: int, notes: Any) -> None:
 
 
 @compiled()
-def make_records(edges: Any, owner: Any, noted: Any, covering: Any, out: Any) -> Any:
-    """Make the records of all crossed squares: who may answer there, by which edges; returns how many of each.
-
-    noted, covering: the edges and the covering areas of all crossed squares, and where those of each square end.
-    out: segments (n, 4), their masks (n), areas (m), heads (k, 4) = (first segment, first area, numbers of both, mask
-    of the areas that cover the corner). A segment that several areas share is kept once, with the bits of all.
-    A square with more areas than a mask has bits gets 0 areas: its points are not decided here.
-    """
-    notes, note_ends = noted
-    covers, cover_ends = covering
-    segments, masks, areas, heads = out
-    s = a = 0
-    for k in range(len(heads)):
-        n0 = note_ends[k - 1] if k else 0
-        c0 = cover_ends[k - 1] if k else 0
-        n1, c1 = note_ends[k], cover_ends[k]
-        s0, a0 = s, a
-        corner = np.uint64(0)
-        closed = False
-        while n0 < n1 or c0 < c1:
-            by_edge = owner[notes[n0]] if n0 < n1 else 2147483647
-            by_cover = covers[c0] if c0 < c1 else 2147483647
-            g = min(by_edge, by_cover)
-            bit = np.uint64(1) << np.uint64((a - a0) & 63)
-            if by_cover == g:
-                c0 += 1
-                if closed and by_edge != g:
-                    continue
-                corner |= bit
-                closed = closed or by_edge != g
-            while n0 < n1 and owner[notes[n0]] == g:
-                s = _add_segment(edges[notes[n0]], bit, segments, masks, s0, s)
-                n0 += 1
-            areas[a] = g
-            a += 1
-        if a - a0 > 64:
-            s, a = s0, a0
-        heads[k, 0], heads[k, 1] = s0, a0
-        heads[k, 2] = (s - s0) | ((a - a0) << 32)
-        heads[k, 3] = np.int64(corner)
-    return s, a
-
-
-@compiled()
-def _add_segment(edge: Any, bit: Any, segments: Any, masks: Any, first: int, n: int) -> int:
-    """Keep an edge, or add its bit to the same edge of another area; returns the new number of segments."""
-    ax, ay, bx, by = edge
-    for i in range(max(first, n - 64), n):
-        cx, cy, dx, dy = segments[i]
-        same = (cx == ax) & (cy == ay) & (dx == bx) & (dy == by)
-        back = (cx == bx) & (cy == by) & (dx == ax) & (dy == ay)
-        if (same or back) and not masks[i] & bit:
-            masks[i] |= bit
-            return n
-    segments[n] = edge
-    masks[n] = bit
-    return n + 1
-
-
-@compiled()
 def _ask(first: int, last: int, corner: Any, point: Any, segments: Any, masks: Any) -> Any:
     """The bits of the areas on whose other side than the corner the point is, and of those with it on their border."""
     other = border = np.uint64(0)
@@ -284,12 +228,70 @@ def _flag(areas: Any, border: Any, chain: Any, starts: Any, out: Any) -> None:
 
 
 @compiled(parallel=True)
-def locate(points: Any, squares: Any, records: Any, tables: Any, out: Any) -> int:
+def make_quadrants(crossed: Any, grid: Any, records: Any, tables: Any, out: Any) -> None:
+    """Write the row of each crossed square: one cache line that answers nearly every point in it.
+
+    crossed: where the squares stand in the raster. out: rows (k, 8), zeros, and the same memory as integers (k, 16).
+    A row holds three points a, v, b, and the areas that answer right of both lines a-v and v-b, left of the first only,
+    of the second only, of both. A negative answer, or a row of zeros, leaves the point to the square's record.
+    """
+    for k in numba.prange(len(crossed)):
+        _make_row(k, crossed[k], grid, records, tables, out)
+
+
+@compiled()
+def _make_row(k: int, square: int, grid: Any, records: Any, tables: Any, out: Any) -> None:
+    rows, answers = out
+    west, south, side, columns, _, _ = grid
+    corner = west + (square % int(columns)) * side, south + (square // int(columns)) * side
+    near_zero = min(abs(corner[0] + side / 2.0), abs(corner[1] + side / 2.0)) < 2.0 * side
+    if near_zero or not _note_lines(records[0], records[3][k], rows[k]):
+        return
+    answers[k, 12:] = -1
+    more = records, tables, np.zeros((len(tables[0]), 1), dtype=np.bool_)
+    for step in range(16):
+        point = corner[0] + side * ((step & 3) / 3.0), corner[1] + side * ((step >> 2) / 3.0)
+        sure, quadrant = _quadrant(rows, k, point[0], point[1])
+        if sure and answers[k, 12 + quadrant] < 0:
+            answers[k, 12 + quadrant] = _decide(0, k, point, corner, more)
+
+
+@compiled()
+def _note_lines(segments: Any, head: Any, row: Any) -> bool:
+    """Note the one segment of a square, there and back, or its two that meet; False where there are others."""
+    first, n = head[0], head[2] & 0xFFFFFFFF
+    if n == 0 or n > 2 or head[2] >> 32 == 0:
+        return False
+    ax, ay, vx, vy = segments[first]
+    cx, cy, dx, dy = segments[first + n - 1]
+    if n == 1:
+        cx, cy, dx, dy = vx, vy, ax, ay
+    elif (ax == cx and ay == cy) or (ax == dx and ay == dy):
+        ax, ay, vx, vy = vx, vy, ax, ay
+    if dx == vx and dy == vy:
+        cx, cy, dx, dy = dx, dy, cx, cy
+    if cx != vx or cy != vy:
+        return False
+    row[0], row[1], row[2], row[3], row[4], row[5] = ax, ay, vx, vy, dx, dy
+    return True
+
+
+@compiled()
+def _quadrant(rows: Any, k: int, x: float, y: float) -> Any:
+    """Whether the point is surely off both lines, and then on which sides: 1 left of the first, 2 of the second."""
+    ax, ay, vx, vy, bx, by = rows[k, 0], rows[k, 1], rows[k, 2], rows[k, 3], rows[k, 4], rows[k, 5]
+    first, bound = _filter(ax, ay, vx, vy, x, y)
+    second, other = _filter(vx, vy, bx, by, x, y)
+    return (abs(first) > bound) & (abs(second) > other), np.int64(first > 0.0) + 2 * np.int64(second > 0.0)
+
+
+@compiled(parallel=True)
+def locate(points: Any, squares: Any, quadrants: Any, records: Any, tables: Any, out: Any) -> int:
     """Locate points: out = index, code and border flag as (levels, n); returns 0 if no point is left UNDECIDED.
 
-    points: x and y. squares: grid and raster. records: as made by make_records. tables: chain (areas + 3, levels) = the
-    index at every level when an area answers; codes of the same shape; the number of each level's first area. After the
-    areas come the rows of the holes, of "not decided here", of outside.
+    points: x and y. squares: grid and raster. quadrants: as made by make_quadrants. records: as made by make_records.
+    tables: chain (levels, areas + 3) = the index at every level when an area answers; codes of the same shape; the
+    number of each level's first area. After the areas come the columns of holes, of "not decided here", of outside.
     """
     x, y = points
     grid, raster = squares
@@ -297,90 +299,102 @@ def locate(points: Any, squares: Any, records: Any, tables: Any, out: Any) -> in
     for block in numba.prange((len(x) + BLOCK - 1) // BLOCK):
         start, stop = block * BLOCK, min((block + 1) * BLOCK, len(x))
         part = (out[0][:, start:stop], out[1][:, start:stop], out[2][:, start:stop])
-        left += _locate_block((x[start:stop], y[start:stop]), (grid, raster), records, tables, part)
+        left += _locate_block((x[start:stop], y[start:stop]), (grid, raster), quadrants, records, tables, part)
     return left
 
 
 @compiled()
-def _locate_block(points: Any, squares: Any, records: Any, tables: Any, out: Any) -> int:
-    index, codes, flags = out
-    chain, code_of, starts = tables
+def _locate_block(points: Any, squares: Any, quadrants: Any, records: Any, tables: Any, out: Any) -> int:
     x, y = points
+    west, south, side = squares[0][:3]
     answer = np.empty(len(x), dtype=np.int32)
     crossed = np.empty(len(x), dtype=np.int32)
-    n = _look_up(points, squares, len(chain) - 1, answer, crossed)
-    flags[:, :] = False
-    heads = np.empty((n, 4), dtype=np.int64)
-    left = _fetch(crossed, answer, records, heads)
-    more = (records, chain, starts, flags)
+    _look_up(points, squares, answer)
+    n = _ask_quadrants(points, quadrants, answer, crossed)
+    out[2][:, :] = False
     for j in range(n):
         i = crossed[j]
-        answer[i] = _decide(i, (x[i], y[i]), (heads[j, 0], heads[j, 1], heads[j, 2], heads[j, 3]), squares[0], more)
-    for level in range(len(starts)):
-        for i in range(len(x)):
-            index[level, i] = chain[answer[i], level]
-            codes[level, i] = code_of[answer[i], level]
-            left += codes[level, i] == UNDECIDED
-    return left
+        corner = west + np.floor((x[i] - west) / side) * side, south + np.floor((y[i] - south) / side) * side
+        answer[i] = _decide(i, -1 - answer[i], (x[i], y[i]), corner, (records, tables, out[2]))
+    return _write(answer, tables, out)
 
 
 @compiled()
-def _look_up(points: Any, squares: Any, outside: int, answer: Any, crossed: Any) -> int:
-    """Read each point's square; returns how many are crossed and lists their points. No jumps: the reads overlap."""
+def _look_up(points: Any, squares: Any, answer: Any) -> None:
+    """Read each point's square, else the last. Two plain loops: one is vectorised, in the other the reads overlap."""
     x, y = points
     (west, south, side, columns, rows, _), raster = squares
-    wide = np.int64(columns)
+    place = np.empty(len(x), dtype=np.int32)
+    wide, last = np.int32(columns), np.int32(len(raster) - 1)
     per_metre = 1.0 / side
     for i in range(len(x)):
         column, row = (x[i] - west) * per_metre, (y[i] - south) * per_metre
         within = (column >= 0.0) & (column < columns) & (row >= 0.0) & (row < rows)
-        square = np.int64(row if within else 0.0) * wide + np.int64(column if within else 0.0)
-        found = raster[square]
-        answer[i] = found if within else np.int32(outside)
-    n: Any = 0
+        square = np.int32(row if within else 0.0) * wide + np.int32(column if within else 0.0)
+        place[i] = square if within else last
     for i in range(len(x)):
-        crossed[n] = i
-        n += answer[i] < 0
-    return int(n)
+        answer[i] = raster[np.uint32(place[i])]
 
 
 @compiled()
-def _fetch(crossed: Any, answer: Any, records: Any, heads: Any) -> int:
-    """Copy the heads that will be needed, and touch what they lead to, so that the memory's delays overlap; returns 0.
-
-    One row more than the heads need keeps the touch of an empty last one within the arrays.
-    """
-    segments, masks, areas, all_heads = records
-    for j in range(len(heads)):
-        number = -1 - answer[crossed[j]]
-        heads[j, 0], heads[j, 1] = all_heads[number, 0], all_heads[number, 1]
-        heads[j, 2], heads[j, 3] = all_heads[number, 2], all_heads[number, 3]
-    idle = 0
-    for j in range(len(heads)):
-        at = heads[j, 0]
-        idle += np.isnan(segments[at, 0]) + (masks[at] == 0) + (areas[heads[j, 1]] < 0)
-    return idle
+def _ask_quadrants(points: Any, quadrants: Any, answer: Any, left: Any) -> Any:
+    """Answer points in crossed squares by quadrant; lists those left and returns their number. No jumps, as above."""
+    x, y = points
+    rows, answers = quadrants
+    n = np.uint64(0)
+    for i in range(len(x)):
+        left[n] = i
+        n += np.uint64(answer[i] < 0)
+    m = np.uint64(0)
+    for j in range(n):
+        i = left[j]
+        k = -1 - answer[i]
+        sure, quadrant = _quadrant(rows, k, x[i], y[i])
+        found = answers[k, 12 + quadrant]
+        sure &= found >= 0
+        answer[i] = found if sure else answer[i]
+        left[m] = i
+        m += np.uint64(not sure)
+    return m
 
 
 @compiled()
-def _decide(i: int, point: Any, head: Any, grid: Any, more: Any) -> int:
-    """The area that answers in a crossed square; flags its borders. The row before the last means: not decided here."""
-    (segments, masks, areas, _), chain, starts, flags = more
+def _write(answer: Any, tables: Any, out: Any) -> int:
+    """Tell each answer at every level; returns how many are UNDECIDED."""
+    index, codes, _ = out
+    chain, code_of, _ = tables
+    left = 0
+    for level in range(len(chain)):
+        missing = 0
+        for i in range(len(answer)):
+            found = chain[level, np.uint32(answer[i])]
+            index[level, i] = found
+            missing |= found < 0
+        codes[level, :] = 0  # AREA_CODE
+        if missing:
+            for i in range(len(answer)):
+                codes[level, i] = code_of[level, np.uint32(answer[i])]
+                left += codes[level, i] == UNDECIDED
+    return left
+
+
+@compiled()
+def _decide(i: int, k: int, point: Any, corner: Any, more: Any) -> int:
+    """The area that answers in the k-th crossed square; flags its borders. The column before the last: not decided."""
+    (segments, masks, areas, heads), (chain, _, starts), flags = more
     x, y = point
-    first, listed, counts = head[0], head[1], head[2]
+    first, listed, counts = heads[k, 0], heads[k, 1], heads[k, 2]
     tiny = (x != 0.0 and abs(x) < TINY) or (y != 0.0 and abs(y) < TINY)
     if tiny or counts >> 32 == 0:
-        return len(chain) - 2
-    side, per_metre = grid[2], 1.0 / grid[2]
-    corner = (grid[0] + int((x - grid[0]) * per_metre) * side, grid[1] + int((y - grid[1]) * per_metre) * side)
+        return int(chain.shape[1] - 2)
     other, border = _ask(first, first + (counts & 0xFFFFFFFF), corner, point, segments, masks)
-    covering = (np.uint64(head[3]) ^ other) | border
+    covering = (np.uint64(heads[k, 3]) ^ other) | border
     if covering == np.uint64(0):
-        return len(chain) - 1
+        return int(chain.shape[1] - 1)
     bit = 0
     while not (covering >> np.uint64(bit)) & np.uint64(1):
         bit += 1
     found = int(areas[listed + bit])
     if border:
-        _flag(areas[listed : listed + (counts >> 32)], border, chain[found], starts, flags[:, i])
+        _flag(areas[listed : listed + (counts >> 32)], border, chain[:, found], starts, flags[:, i])
     return found

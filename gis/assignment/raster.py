@@ -1,8 +1,9 @@
 """A uniform raster over all levels of a set of areas: most points are answered by the square that they lie in.
 
-A square that no border touches holds the number of the area that answers there. A crossed square lists the areas that
-may answer, finest level first, and the few pieces of border inside it (see `gis.assignment.kernels`). Areas of all
-levels are numbered in the order of precedence; the holes of the coarsest level come after them.
+A square that no border touches holds the number of the area that answers there. A crossed square has the sides of one
+or two borders' lines, which answer nearly every point in it, and a record: the areas that may answer, finest level
+first, and the few pieces of border inside it (see `gis.assignment.kernels`). Areas of all levels are numbered in the
+order of precedence; the holes of the coarsest level come after them.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ MOST_SQUARES: Final = 1 << 24  #: 64 MB
 
 @dataclass(frozen=True, slots=True)
 class Raster:
-    """Squares, records and tables as the kernel wants them; made by `Raster.of`."""
+    """Squares, quadrants, records and tables as the kernel wants them; made by `Raster.of`."""
 
     grid: tuple[float, float, float, float, float, float]  #: west, south, side, columns, rows, margin
     squares: NDArray[np.int32]
+    quadrants: tuple[Any, Any]
     records: tuple[Any, Any, Any, Any]
     tables: tuple[Any, Any, Any]
 
@@ -55,8 +57,9 @@ class Raster:
         grid = grid_of(edges, side or _side(edges, edges[: first[len(levels[-1])]]))
         if grid[3] * grid[4] > 16 * MOST_SQUARES or grid[2] < TINY:
             return None
-        squares, records = _filled(edges, first, grid)
-        return cls(grid, squares, records, _tables(levels))
+        squares, crossed, records = _filled(edges, first, grid)
+        tables = _tables(levels)
+        return cls(grid, squares, _quadrants(crossed, grid, records, tables), records, tables)
 
     def locate(self, x: Floats, y: Floats) -> tuple[NDArray[np.int32], NDArray[np.int8], NDArray[np.bool_], int]:
         """Index, code and border flag as (levels, n), coarsest level first, and the number of undecided points.
@@ -65,15 +68,15 @@ class Raster:
         """
         from gis.assignment.kernels import locate
 
-        shape = self.tables[0].shape[1], len(x)
+        shape = len(self.tables[0]), len(x)
         out = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.int8), np.empty(shape, dtype=bool)
-        left = locate((x, y), (self.grid, self.squares), self.records, self.tables, out)
+        left = locate((x, y), (self.grid, self.squares), self.quadrants, self.records, self.tables, out)
         return (*out, int(left))
 
     @property
     def bytes(self) -> int:
-        """Memory taken by squares, records and tables."""
-        return sum(int(array.nbytes) for array in (self.squares, *self.records, *self.tables))
+        """Memory taken by squares, quadrants, records and tables."""
+        return sum(int(array.nbytes) for array in (self.squares, self.quadrants[0], *self.records, *self.tables))
 
 
 def _numbered_edges(levels: Sequence[LevelAreas], holes: NDArray[np.object_]) -> tuple[Floats, Ints]:
@@ -112,10 +115,12 @@ def grid_of(edges: Floats, side: float) -> tuple[float, float, float, float, flo
     return float(west), float(south), side, float(columns), float(rows), margin
 
 
-def _filled(edges: Floats, first: Ints, grid: tuple[float, ...]) -> tuple[NDArray[np.int32], tuple[Any, Any, Any, Any]]:
-    """The squares, and the records of the crossed ones."""
-    from gis.assignment import kernels
-    from gis.assignment.registering import register
+def _filled(
+    edges: Floats, first: Ints, grid: tuple[float, ...]
+) -> tuple[NDArray[np.int32], Ints, tuple[Any, Any, Any, Any]]:
+    """The squares, where the crossed ones are, and their records."""
+    from gis.assignment.kernels import fill_squares
+    from gis.assignment.registering import make_records, register
 
     count = int(grid[3] * grid[4])
     ends = np.zeros(count, dtype=np.int32)
@@ -132,18 +137,31 @@ def _filled(edges: Floats, first: Ints, grid: tuple[float, ...]) -> tuple[NDArra
     owner = np.repeat(np.arange(areas, dtype=np.int32), np.diff(first))
     numbered = edges, first, _boxes(edges, first, grid)
     cover_counts = np.zeros(len(crossed), dtype=np.int64)
-    kernels.fill_squares(numbered, grid, squares, cover_counts, np.empty(0, dtype=np.int32))
+    fill_squares(numbered, grid, squares, cover_counts, np.empty(0, dtype=np.int32))
     cover_ends = cover_counts.cumsum()
     covers = np.empty(int(cover_ends[-1]), dtype=np.int32)
-    kernels.fill_squares(numbered, grid, squares, cover_ends - cover_counts, covers)
+    fill_squares(numbered, grid, squares, cover_ends - cover_counts, covers)
     out = (
-        np.zeros((total + 1, 4)),
-        np.ones(total + 1, dtype=np.uint64),
-        np.zeros(total + len(covers) + 1, dtype=np.int32),
+        np.empty((total, 4)),
+        np.empty(total, dtype=np.uint64),
+        np.empty(total + len(covers), dtype=np.int32),
         np.empty((len(crossed), 4), dtype=np.int64),
     )
-    kept, listed = kernels.make_records(edges, owner, (notes, note_ends), (covers, cover_ends), out)
-    return squares, (out[0][: kept + 1].copy(), out[1][: kept + 1].copy(), out[2][: listed + 1].copy(), out[3])
+    kept, listed = make_records(edges, owner, (notes, note_ends), (covers, cover_ends), out)
+    records = out[0][:kept].copy(), out[1][:kept].copy(), out[2][:listed].copy(), out[3]
+    return squares, crossed, records
+
+
+def _quadrants(crossed: Ints, grid: Any, records: Any, tables: Any) -> tuple[Any, Any]:
+    """The rows of the crossed squares, each in one cache line, as numbers and as integers."""
+    from gis.assignment.kernels import make_quadrants
+
+    room = np.zeros((len(crossed) + 1) * 8)
+    skipped = -room.ctypes.data % 64 // 8
+    rows = room[skipped : skipped + len(crossed) * 8].reshape(-1, 8)
+    made = rows, rows.view(np.int32)
+    make_quadrants(crossed, grid, records, tables, made)
+    return made
 
 
 def _boxes(edges: Floats, first: Ints, grid: tuple[float, ...]) -> Ints:
@@ -160,7 +178,7 @@ def _boxes(edges: Floats, first: Ints, grid: tuple[float, ...]) -> Ints:
 
 
 def _tables(levels: Sequence[LevelAreas]) -> tuple[NDArray[np.int32], NDArray[np.int8], NDArray[np.int64]]:
-    """Of each area, of holes, not decided here, outside: index and code at every level; each level's first number."""
+    """Index and code at every level (levels, areas + 3), last of holes, of "not decided here", of outside; starts."""
     from gis.assignment.kernels import UNDECIDED
 
     chains, codes = [], []
@@ -179,4 +197,5 @@ def _tables(levels: Sequence[LevelAreas]) -> tuple[NDArray[np.int32], NDArray[np
     chains.append(np.full(last.shape, -1, dtype=np.int32))
     counts = [len(level) for level in reversed(levels)]
     starts = np.cumsum([0, *counts[:-1]])[::-1].astype(np.int64)
-    return np.concatenate(chains), np.concatenate([*codes, last]).astype(np.int8), np.ascontiguousarray(starts)
+    told = np.concatenate([*codes, last]).astype(np.int8)
+    return np.ascontiguousarray(np.concatenate(chains).T), np.ascontiguousarray(told.T), np.ascontiguousarray(starts)

@@ -172,6 +172,47 @@ def part(x: np.ndarray, y: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarr
     return x[start : start + 5_000], y[start : start + 5_000]
 
 
+def test_most_crossed_squares_answer_by_quadrant_and_their_points_agree_with_geos() -> None:
+    """A junction, a bend, a straight border through vertices, and a border that ends inside a square (an overlap)."""
+    areas = drawn(11, 493000.0, 3517000.0, 1000.0, 0.01)
+    raster = Raster.of(areas.levels, np.array([], dtype=object), 4.0)
+    assert raster is not None
+    answered = (raster.quadrants[1][:, 12:] >= 0).any(axis=1) & (raster.quadrants[0][:, :6] != 0.0).all(axis=1)
+    assert answered.mean() > 0.9
+    crossed = np.flatnonzero(raster.squares < 0)
+    west, south, side, columns, *_ = raster.grid
+    rng = np.random.default_rng(11)
+    x = west + (np.repeat(crossed % int(columns), 8) + rng.random(8 * len(crossed))) * side
+    y = south + (np.repeat(crossed // int(columns), 8) + rng.random(8 * len(crossed))) * side
+    judge, locator = Locator(areas), Locator(areas)
+    locator.build(4.0)
+    found = locator.locate_many(x, y).levels
+    for start in range(0, len(x), 5_000):
+        part = slice(start, start + 5_000)
+        for mine, wanted in zip(found, judge.locate_many(x[part], y[part]).levels, strict=True):
+            assert np.array_equal(mine.index[part], wanted.index)
+            assert np.array_equal(mine.code[part], wanted.code)
+            assert np.array_equal(mine.on_border[part], wanted.on_border)
+
+
+def test_squares_by_the_axes_are_left_to_their_records() -> None:
+    """Products of tiny coordinates lose bits that the quick test does not account for."""
+    cells = [
+        shapely.Polygon([(-50, -50), (50, -50), (50, 1), (-50, 3)]),
+        shapely.Polygon([(-50, 3), (50, 1), (50, 50)]),
+    ]
+    areas = AreaSet(1, (level("cell", cells, [-1] * 2, [False] * 2),))
+    raster = Raster.of(areas.levels, np.array([], dtype=object), 4.0)
+    assert raster is not None
+    crossed = np.flatnonzero(raster.squares < 0)
+    row = raster.grid[1] + (crossed // int(raster.grid[3])) * raster.grid[2]
+    column = raster.grid[0] + (crossed % int(raster.grid[3])) * raster.grid[2]
+    near = ((row <= 0.0) & (row >= -4.0)) | ((column <= 0.0) & (column >= -4.0))
+    assert near.any()
+    assert (raster.quadrants[0][near] == 0.0).all()
+    check(areas, np.random.default_rng(12), sides=(4.0,), n=400)
+
+
 def test_one_point_needs_no_compiler() -> None:
     code = (
         "import sys, town; from gis.assignment.locator import Locator; import gis.cli\n"
