@@ -55,6 +55,7 @@ class ReportBatch:
     description: NDArray[np.object_]
     level: float | NDArray[np.float64] = 0.68
     part: str | NDArray[np.object_] = ""
+    id: NDArray[np.int64] | None = None  #: the numbers of the cases that the reports become, once they have some
 
     def __len__(self) -> int:
         return len(self.row)

@@ -126,7 +126,8 @@ class Locator:
         """Metres from each point to the nearest border of the level, whichever area's it is; inf without areas."""
         borders = self._borders[self._depth(level)]
         east, north = np.ascontiguousarray(x, dtype=np.float64), np.ascontiguousarray(y, dtype=np.float64)
-        return (borders.distance_many if len(east) >= BULK else borders.distance)(east, north)
+        many = len(east) >= BULK or self._raster is not None  # part of a batch whose first part was large
+        return (borders.distance_many if many else borders.distance)(east, north)
 
     def edges_near(self, level: str, x: Floats, y: Floats, reach: Floats) -> NearEdges:
         """The edges of the level's areas not further than reach[i] metres from point i, each of its own area."""

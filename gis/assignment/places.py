@@ -8,7 +8,7 @@ a point (landmark)                      is around nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import shapely
@@ -16,13 +16,66 @@ from numpy.typing import NDArray
 
 from gis.areas import Feature
 
-__all__ = ["REACH_M", "Places"]
+__all__ = ["REACH_M", "Boxes", "Places"]
 
 REACH_M: Final = 5.0  #: how far a line without a width reaches to either side
+
+_SIDES: Final = 1024  #: squares along the longer side of all boxes
+_NOTES: Final = 1 << 22  #: of boxes in squares: 32 MB
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Objects = NDArray[np.object_]
+
+
+class Boxes:
+    """Which boxes hold each of many points: squares with the boxes that touch them, without an object for a point.
+
+    A tree of GEOS asks for one, and making it costs more than looking up where it lies.
+
+    >>> boxes = Boxes(np.array([[0.0, 0.0], [5.0, 5.0]]), np.array([[10.0, 10.0], [6.0, 6.0]]))
+    >>> [found.tolist() for found in boxes.around(np.array([5.5, 1.0, 30.0, np.nan]), np.array([5.5, 1.0, 1.0, 1.0]))]
+    [[0, 0, 1], [0, 1, 0]]
+    """
+
+    def __init__(self, low: Floats, high: Floats) -> None:
+        self._low, self._high = low, high
+        some = len(low) > 0
+        self._base = low.min(axis=0) if some else np.zeros(2)
+        extent = float((high.max(axis=0) - self._base).max()) if some else 1.0
+        self._side = extent / _SIDES
+        while _touched(low - self._base, high - self._base, self._side)[1].prod(axis=1).sum() > _NOTES:
+            self._side *= 2.0  # a few boxes as large as the city would fill the memory
+        first, many = _touched(low - self._base, high - self._base, self._side)
+        self._columns = int((first[:, 0] + many[:, 0]).max()) if some else 0
+        self._rows = int((first[:, 1] + many[:, 1]).max()) if some else 0
+        times = many.prod(axis=1)
+        box = np.repeat(np.arange(len(low)), times)
+        nth = np.arange(len(box)) - np.repeat(np.cumsum(times) - times, times)
+        square = (first[box, 1] + nth // many[box, 0]) * self._columns + first[box, 0] + nth % many[box, 0]
+        order = np.argsort(square, kind="stable")
+        self._box = box[order]
+        self._ends = np.concatenate([[0], np.cumsum(np.bincount(square, minlength=self._columns * self._rows))])
+
+    def around(self, x: Floats, y: Floats) -> tuple[Ints, Ints]:
+        """Pairs (point, box) of n points and the boxes that hold them, in the order of the points."""
+        with np.errstate(invalid="ignore"):
+            column, row = (x - self._base[0]) / self._side, (y - self._base[1]) / self._side
+            inside = (column >= 0) & (column < self._columns) & (row >= 0) & (row < self._rows)
+        point = np.flatnonzero(inside)
+        square = row[point].astype(np.int64) * self._columns + column[point].astype(np.int64)
+        first, times = self._ends[square], self._ends[square + 1] - self._ends[square]
+        at = np.repeat(point, times)
+        box = self._box[np.arange(len(at)) + np.repeat(first - np.cumsum(times) + times, times)]
+        here = (x[at] >= self._low[box, 0]) & (x[at] <= self._high[box, 0])
+        here &= (y[at] >= self._low[box, 1]) & (y[at] <= self._high[box, 1])
+        return at[here], box[here]
+
+
+def _touched(low: Floats, high: Floats, side: float) -> tuple[Ints, Ints]:
+    """The first square, and the number of squares, that each box touches along each axis."""
+    first = np.floor(low / side).astype(np.int64)
+    return first, np.floor(high / side).astype(np.int64) - first + 1
 
 
 class Places:
@@ -50,25 +103,27 @@ class Places:
         self._areas, self._lines = areas, lines
         self._area_of, self._line_of = area_of, line_of
         self._reach = reach[line_of]
-        self._area_tree = shapely.STRtree(areas)
         # A box holds the points that a piece reaches, and, being grown by a millimetre, those that rounding would lose.
-        low, high = np.split(shapely.bounds(lines).reshape(-1, 4), 2, axis=1)
-        grown = self._reach[:, None] + 0.001
-        self._line_tree = shapely.STRtree(np.asarray(shapely.box(*(low - grown).T, *(high + grown).T), dtype=object))
+        bounds = shapely.bounds(np.concatenate([areas, lines])).reshape(-1, 4)
+        grown = np.concatenate([np.zeros(len(areas)), self._reach])[:, None] + 0.001
+        self._boxes = Boxes(bounds[:, :2] - grown, bounds[:, 2:] + grown)
 
     def around(self, x: Floats | Sequence[float], y: Floats | Sequence[float]) -> tuple[Ints, Ints]:
         """The places around n points in metres of the working CRS, as pairs (point, feature) in that order.
 
         NaN coordinates are around nothing.
         """
-        points = np.asarray(shapely.points(np.asarray(x, dtype=float), np.asarray(y, dtype=float)), dtype=object)
-        found = [np.empty(0, dtype=np.int64)]
-        at, piece = self._area_tree.query(points)
-        hit = shapely.intersects(self._areas[piece], points[at])
-        found.append(at[hit] * len(self.features) + self._area_of[piece[hit]])
-        at, piece = self._line_tree.query(points)
-        hit = shapely.dwithin(self._lines[piece], points[at], self._reach[piece])
-        found.append(at[hit] * len(self.features) + self._line_of[piece[hit]])
+        east, north = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+        at, piece = self._boxes.around(east, north)
+        area = piece < len(self._areas)
+        in_area, of_area = at[area], piece[area]
+        hit = shapely.intersects_xy(self._areas[of_area], east[in_area], north[in_area])
+        found = [in_area[hit] * len(self.features) + self._area_of[of_area[hit]]]
+        by_line, of_line = at[~area], piece[~area] - len(self._areas)
+        points = np.asarray(shapely.points(east[by_line], north[by_line]), dtype=object)
+        reach: Any = self._reach[of_line]
+        hit = shapely.dwithin(self._lines[of_line], points, reach)
+        found.append(by_line[hit] * len(self.features) + self._line_of[of_line[hit]])
         pairs = np.unique(np.concatenate(found))
         return pairs // max(len(self.features), 1), pairs % max(len(self.features), 1)
 

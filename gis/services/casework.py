@@ -93,10 +93,10 @@ def load_many(
         with storing:
             today = local_day(act.at, p.place.timezone)
             decided = Decided(p, basis_of(p, connection), today, storing.rest)
-            for batch in batches:
-                columns = [part for part, _ in decided.columns(batch, on_step)]
+            for batch in storing.fresh(batches, p.place.timezone):
+                parts = [(columns, d.state) for columns, d in decided.columns(batch, on_step)]
                 on_step("store")
-                storing.put(columns)
+                storing.put(parts)
             on_step("store")
             outcome = storing.end()
         accept(outcome)

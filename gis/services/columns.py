@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.assignment.evidence import ENGINE, Decisions
-from gis.assignment.locator import AREA, LevelAnswer
 
 __all__ = ["array_text", "array_texts", "decision_columns", "one_row", "or_null", "word_arrays"]
 
@@ -62,12 +61,15 @@ def word_arrays(columns: Sequence[NDArray[Any]]) -> Objects:
 
 def _distinct(rows: NDArray[np.integer[Any]]) -> tuple[Ints, Ints]:
     """Where each distinct column of a (levels × n) array stands first, and for each column which of these it is."""
-    key = np.zeros(rows.shape[1], dtype=np.int64)
+    import pandas as pd
+
+    key, many = np.zeros(rows.shape[1], dtype=np.int64), 1
     for row in rows:
-        found, place = np.unique(row, return_inverse=True)
-        key = np.unique(key * len(found) + place, return_inverse=True)[1]
-    _, first, place = np.unique(key, return_index=True, return_inverse=True)
-    return first, place
+        key, kinds = pd.factorize(pd.factorize(row)[0] * many + key)
+        many = len(kinds)
+    first = np.zeros(many, dtype=np.int64)
+    first[key[::-1]] = np.arange(len(key))[::-1]
+    return first, key
 
 
 def _taken(texts: Sequence[str], place: Ints) -> Objects:
@@ -124,8 +126,8 @@ def decision_columns(d: Decisions) -> dict[str, Any]:
         "threshold": d.thresholds.confidence,
         "part_certain": d.thresholds.part,
         "area_ids": array_texts(d.area_id),
-        "statuses": _but(word_arrays([a.status for a in d.located.levels]), d.located.levels, "status", AREA),
-        "on_borders": _but(word_arrays([a.on_border for a in d.located.levels]), d.located.levels, "on_border", False),
+        "statuses": word_arrays([a.status for a in d.located.levels]),
+        "on_borders": word_arrays([a.on_border for a in d.located.levels]),
         "border_distance_m": np.where(np.isfinite(found.border_distance), found.border_distance, np.nan),
         **_sparse_columns(d),
         "confidence": d.confidence,
@@ -143,12 +145,6 @@ def decision_columns(d: Decisions) -> dict[str, Any]:
         "desk_reason": d.desk_reason,
         "engine": ENGINE,
     }
-
-
-def _but(texts: Objects, levels: Sequence[LevelAnswer], name: str, usual: Any) -> Objects:
-    """None where every level answers as usual: the statement that stores fills that in."""
-    texts[np.all([getattr(answer, name) == usual for answer in levels], axis=0)] = None
-    return texts
 
 
 def _sparse_columns(d: Decisions) -> dict[str, Any]:

@@ -158,6 +158,7 @@ def _columns(part: ReportBatch, moments: NDArray[np.datetime64], d: Decisions) -
     closed = ~np.isnat(part.closed)
     return {
         "row": part.row,
+        **({} if part.id is None else {"id": part.id}),
         "key": part.key,
         "digest": part.digest,
         "received_on": moments.astype("datetime64[D]").astype("datetime64[s]"),

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gis.acts import Act
 from gis.errors import SystemFault
-from gis.store import cases as store
-from gis.store.engine import Connection, CopyText, copy_text
-
-if TYPE_CHECKING:
-    import pandas as pd
+from gis.reports import ReportBatch
+from gis.services.deciding import local_times, take
+from gis.services.rows import alike, keys_text, rows_text, tables_of
+from gis.store import loading
+from gis.store.engine import Connection
 
 __all__ = ["OUTCOMES", "Clash", "LoadOutcome", "Storing"]
+
+Rows = Sequence[int] | NDArray[np.int64]
 
 OUTCOMES = ("located", "outside", "gap", "border_desk")
 
@@ -55,7 +57,8 @@ class LoadOutcome:
 class Storing:
     """Takes batches one after the other; while the database stores one, the caller makes the next.
 
-    Two threads share the connection and never use it at once: the caller has it after `rest` until the next `put`.
+    Two threads share the connection and never use it at once: the caller has it after `rest` until it gives the next
+    order.
     """
 
     def __init__(self, connection: Connection, namespace: str, act: Act, *, srid: int) -> None:
@@ -63,9 +66,11 @@ class Storing:
         self._outcome = LoadOutcome()
         self._given = 0
         self._months: set[Any] = set()
-        self._runs: list[tuple[int, int, Sequence[int] | NDArray[np.int64]]] = []  #: first id, last id, rows stored
+        self._defaults: dict[str, dict[str, str]] = {}  #: what is the same in every row, of the first rows
+        self._runs: list[tuple[int, Rows, Rows]] = []  #: first id, ids, rows stored
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="store")
-        self._pending: Future[None] | None = None
+        self._pending: Future[Any] | None = None
+        loading.begin(connection)
 
     def __enter__(self) -> Storing:
         return self
@@ -74,29 +79,43 @@ class Storing:
         self._worker.shutdown(wait=True)
 
     def rest(self) -> Connection:
-        """The connection, when the database has stored what it was given."""
+        """The connection, when the database has done what it was given."""
         if self._pending is not None:
             self._pending.result()
-            self._pending = None
         return self._connection
 
-    def put(self, columns: Sequence[Mapping[str, Any]]) -> None:
-        """Have a batch stored: its columns in any number of parts, each with the numbers of its rows as `row`."""
-        import pandas as pd
+    def fresh(self, batches: Iterable[ReportBatch], zone: str) -> Iterator[ReportBatch]:
+        """Of each batch the reports that are not stored yet, with numbers; what became of the others is counted.
 
-        self._given += sum(len(part["row"]) for part in columns)
-        if not columns:
-            return
-        # The text for COPY is made here, beside the database's work on the batch before.
-        same = _constant(columns)
-        frames = [pd.DataFrame({n: c for n, c in part.items() if n not in same}) for part in columns]
-        frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-        rows = copy_text(frame.drop(columns="row"))
-        self.rest()
-        self._pending = self._worker.submit(self._store, frame, rows, same)
+        A batch is read one ahead: its keys are looked up while the one before it is decided.
+        """
+        before: tuple[ReportBatch, Future[Any]] | None = None
+        for batch in batches:
+            keys = keys_text(batch.key, batch.digest, local_times(batch.received, zone)[0])
+            ahead = batch, self._order(loading.add_keys, self._connection, self._namespace, keys)
+            if before is not None:
+                yield self._without_known(before[0], *before[1].result())
+            before = ahead
+        if before is not None:
+            yield self._without_known(before[0], *before[1].result())
+
+    def put(self, parts: Sequence[tuple[Mapping[str, Any], NDArray[Any]]]) -> None:
+        """Have a batch stored: its columns in any number of parts, each with the event that every decision was."""
+        for columns, kind in parts:
+            words, counts = np.unique(columns["outcome"].astype(str), return_counts=True)
+            for word, n in zip(words.tolist(), counts.tolist(), strict=True):
+                self._outcome.stored[word] += n
+            self._open_months(columns["received_on"])
+            tables = tables_of(columns, kind, self._act, srid=self._srid)
+            if not self._defaults:
+                self._defaults = alike(tables)
+                self._order(loading.set_defaults, self._connection, self._defaults)
+            # The text for COPY is made here, beside the database's work on the batch before.
+            self._order(loading.add_rows, self._connection, rows_text(tables, self._defaults))
 
     def end(self) -> LoadOutcome:
-        """What became of everything that was put."""
+        """What became of everything that was put, when the last of it is where it belongs."""
+        self._order(loading.end, self._connection)
         self.rest()
         o = self._outcome
         if o.new + o.known + o.repeated + len(o.clashes) != self._given:
@@ -106,62 +125,53 @@ class Storing:
             )
         return o
 
-    def _store(self, frame: pd.DataFrame, rows: CopyText, same: Mapping[str, Any]) -> None:
-        store.stage_cases(self._connection, rows)
-        frame = self._without_known(frame)
-        if frame.empty:
-            return
-        self._open_months(frame["received_on"].to_numpy())
-        first, last = store.add_staged(self._connection, self._namespace, self._act, srid=self._srid, same=same)
-        self._runs.append((first, last, _short(frame["row"].to_numpy())))
-        for outcome, n in frame["outcome"].value_counts().items():
-            self._outcome.stored[str(outcome)] += int(n)
+    def _order(self, do: Callable[..., Any], *what: Any) -> Future[Any]:
+        """Have the other thread do something after what it was given before; nothing more once something failed."""
+        last = self._pending
 
-    def _without_known(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The rows whose keys are not stored yet; what became of the others is counted."""
-        known = store.known_staged(self._connection, self._namespace)
-        if not known:
-            return frame
+        def after() -> Any:
+            if last is not None:
+                last.result()
+            return do(*what)
+
+        self._pending = self._worker.submit(after)
+        return self._pending
+
+    def _without_known(self, batch: ReportBatch, known: Sequence[Any], ids: NDArray[np.int64]) -> ReportBatch:
+        self._given += len(batch)
+        fresh = np.ones(len(batch), dtype=bool)
+        fresh[[row.nth for row in known]] = False
+        self._count_known(batch, known)
+        if len(ids):
+            self._runs.append((int(ids[0]), _short(ids), _short(batch.row[fresh])))
+        return replace(take(batch, fresh) if known else batch, id=ids)
+
+    def _count_known(self, batch: ReportBatch, known: Sequence[Any]) -> None:
         here = [row for row in known if self._runs and row.case_id >= self._runs[0][0]]
         self._outcome.known += len(known) - len(here)
         self._outcome.differing += sum(not row.same for row in known) - sum(not row.same for row in here)
         self._outcome.repeated += sum(row.same for row in here)
-        at = dict(zip(frame["key"], frame["row"], strict=True))
         self._outcome.clashes += [
-            Clash(int(at[row.key]), row.key, self._row_of(row.case_id)) for row in here if not row.same
+            Clash(int(batch.row[row.nth]), row.key, self._row_of(row.case_id)) for row in here if not row.same
         ]
-        return frame[~frame["key"].isin([row.key for row in known])]
 
     def _row_of(self, case_id: int) -> int:
         """The row that became a case in this load."""
-        first, last, rows = self._runs[bisect_right(self._runs, case_id, key=lambda run: run[0]) - 1]
-        if last - first + 1 == len(rows):
-            return int(rows[case_id - first])
-        ids = store.case_ids(self._connection, self._namespace, first, case_id)  # others took numbers in between
-        return int(rows[len(ids) - 1])
+        _, ids, rows = self._runs[bisect_right(self._runs, case_id, key=lambda run: run[0]) - 1]
+        return int(rows[int(np.searchsorted(ids, case_id))])  # others took numbers in between
 
     def _open_months(self, days: NDArray[np.datetime64]) -> None:
         months = set(np.unique(days.astype("datetime64[M]")).astype("datetime64[D]").tolist()) - self._months
         if months:
-            store.open_months(self._connection, sorted(months))
+            self._order(loading.open_months, self._connection, sorted(months))
             self._months |= months
 
 
-def _constant(columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The columns that are one value in every part, and the same."""
-    first = {name: c for name, c in columns[0].items() if c is None or isinstance(c, str | float)}
-    return {
-        name: value
-        for name, value in first.items()
-        if all(type(part[name]) is type(value) and part[name] == value for part in columns[1:])
-    }
-
-
-def _short(rows: NDArray[np.int64]) -> Sequence[int] | NDArray[np.int64]:
-    """Row numbers in as little memory as they need: a range where none is missing.
+def _short(numbers: NDArray[np.int64]) -> Rows:
+    """Ascending numbers in as little memory as they need: a range where none is missing.
 
     >>> _short(np.array([3, 4, 5])), _short(np.array([3, 5])).tolist()
     (range(3, 6), [3, 5])
     """
-    whole = range(int(rows[0]), int(rows[0]) + len(rows))
-    return whole if np.array_equal(rows, whole) else rows
+    whole = range(int(numbers[0]), int(numbers[0]) + len(numbers))
+    return whole if np.array_equal(numbers, whole) else numbers

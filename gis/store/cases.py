@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, or_, select, text, true, tuple_
@@ -15,7 +15,7 @@ from sqlalchemy import column as sql_column
 from gis.acts import Act
 from gis.cases import CaseFilter
 from gis.quads import ranges
-from gis.store.engine import CopyText, copy_frame, sql_file
+from gis.store.engine import copy_frame, sql_file
 from gis.store.tables import area, cases
 
 if TYPE_CHECKING:
@@ -24,11 +24,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Asked",
     "add_case",
-    "add_staged",
     "area_codes",
     "area_names",
     "before_report",
-    "case_ids",
     "case_row",
     "case_rows",
     "conditions",
@@ -41,15 +39,12 @@ __all__ = [
     "evidence_rows",
     "days_with_cases",
     "known_keys",
-    "known_staged",
     "lock_keys",
     "matters_since",
     "matters_standing",
     "misplaced",
-    "open_months",
     "positions",
     "replace_placements",
-    "stage_cases",
     "totals",
     "used",
 ]
@@ -80,58 +75,6 @@ def known_keys(connection: Connection, namespace: str, keys: Sequence[str]) -> d
     return {row.key: (bytes(row.digest), row.received_on, row.case_id) for row in rows}
 
 
-def stage_cases(connection: Connection, rows: CopyText) -> None:
-    """Lay decided reports out for the statements that follow; the columns are those of `case_columns.sql`, those absent
-    are given to `add_staged`.
-
-    digest is hex, array columns are PostgreSQL array texts, moments are UTC.
-    """
-    columns = sql_file("case_columns.sql")
-    connection.execute(text(sql_file("staged_cases.sql").replace("{columns}", columns)))
-    copy_frame(connection, "staged_case", rows)
-
-
-def known_staged(connection: Connection, namespace: str) -> list[Any]:
-    """Of the staged reports those whose keys are stored already, as rows (key, case_id, same); they leave the stage."""
-    known = list(connection.execute(text(sql_file("known_cases.sql")), {"namespace": namespace}))
-    if known:
-        connection.execute(
-            text("DELETE FROM staged_case WHERE key = ANY(CAST(:keys AS text[]))"), {"keys": [row.key for row in known]}
-        )
-    return known
-
-
-def open_months(connection: Connection, months: Sequence[date]) -> None:
-    """Make the partitions of these months where they are missing."""
-    connection.execute(text("SELECT open_month(m) FROM unnest(CAST(:months AS date[])) m"), {"months": list(months)})
-
-
-def add_staged(
-    connection: Connection, namespace: str, act: Act, *, srid: int, same: Mapping[str, Any]
-) -> tuple[int, int]:
-    """Store the staged reports with evidence and keys; returns the first and the last new case id.
-
-    `same` holds the columns that have one value throughout: they are not staged.
-    """
-    # The rows are held once while three tables take them; 50,000 of them are some 60 MB.
-    connection.execute(text("SET LOCAL work_mem = '128MB'"))
-    listed = ", ".join(f"CAST(:{n} AS {kind}) AS {n}" if n in same else n for n, kind in _KINDS.items())
-    statement = sql_file("add_cases.sql").replace("{staged}", f"(SELECT {listed} FROM staged_case) s")
-    values = {"namespace": namespace, "by": act.by, "at": act.at, "srid": srid, **same}
-    row = connection.execute(text(statement), values).one()
-    return row.first, row.last
-
-
-def case_ids(connection: Connection, namespace: str, first: int, last: int) -> list[int]:
-    """The ids from `first` to `last` that are cases of a namespace, in order."""
-    query = (
-        "SELECT case_id FROM case_key "
-        "WHERE case_id BETWEEN :first AND :last AND namespace = :namespace ORDER BY case_id"
-    )
-    values = {"namespace": namespace, "first": first, "last": last}
-    return list(connection.execute(text(query), values).scalars())
-
-
 def before_report(connection: Connection, client: tuple[str, str], day: date) -> Any:
     """Take the locks that storing one report of a client (namespace, key; '' none) needs, and open its month.
 
@@ -142,13 +85,11 @@ def before_report(connection: Connection, client: tuple[str, str], day: date) ->
 
 
 def add_case(connection: Connection, columns: Mapping[str, Any], namespace: str | None, act: Act, *, srid: int) -> int:
-    """Store one decided report in one statement, `columns` as for `stage_cases`; returns the case id."""
+    """Store one decided report in one statement, `columns` as in `case_columns.sql`; returns the case id."""
     values = {"row": json.dumps(columns), "namespace": namespace, "by": act.by, "at": act.at, "srid": srid}
     return int(connection.execute(_ADD_ONE, values).scalar_one())
 
 
-#: column of a staged report -> its type
-_KINDS: Final = dict(column.split(None, 1) for column in sql_file("case_columns.sql").strip().split(","))
 _ADD_ONE = text(
     sql_file("add_cases.sql").replace(
         "{staged}", f"jsonb_to_record(CAST(:row AS jsonb)) AS s ({sql_file('case_columns.sql')})"

@@ -18,8 +18,9 @@ from gis.rights import Rights
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
-__all__ = ["Connection", "CopyText", "Store", "copy_frame", "copy_text", "sql_file", "take_role"]
+__all__ = ["Connection", "CopyText", "Store", "copy_frame", "copy_rows", "copy_text", "sql_file", "take_role"]
 
 
 #: temp_buffers: a batch of a load is staged in memory; a connection that stages nothing takes none of it
@@ -91,8 +92,8 @@ class CopyText:
     text: BytesIO
 
 
-def copy_text(frame: pd.DataFrame) -> CopyText:
-    """A frame as CSV for COPY; missing values become NULL.
+def copy_text(rows: pd.DataFrame | pa.Table) -> CopyText:
+    """A frame or table as CSV for COPY; missing values become NULL.
 
     Arrow quotes every text and leaves a missing value bare, which is just what COPY tells them apart by: whatever
     somebody typed, an empty text or \\N included, stays a text. (pandas' own writer took three times as long.)
@@ -100,19 +101,24 @@ def copy_text(frame: pd.DataFrame) -> CopyText:
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 
+    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
     buffer = BytesIO()
-    options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
-    pa_csv.write_csv(pa.Table.from_pandas(frame, preserve_index=False), buffer, options)
+    pa_csv.write_csv(table, buffer, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
     buffer.seek(0)
-    return CopyText(tuple(frame.columns), buffer)
+    return CopyText(tuple(table.column_names), buffer)
 
 
-def copy_frame(connection: Connection, table: str, frame: pd.DataFrame | CopyText) -> None:
-    """COPY a frame, or one made into text before, into a table whose columns bear the frame's names."""
-    made = frame if isinstance(frame, CopyText) else copy_text(frame)
-    columns = ", ".join(f'"{name}"' for name in made.columns)
+def copy_frame(connection: Connection, table: str, frame: pd.DataFrame) -> None:
+    """COPY a frame into a table whose columns bear the frame's names."""
+    copy_rows(connection, table, copy_text(frame))
+
+
+def copy_rows(connection: Connection, table: str, rows: CopyText) -> None:
+    """COPY what was made into text before."""
+    columns = ", ".join(f'"{name}"' for name in rows.columns)
     cursor: Any = connection.connection.cursor()
     try:
-        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)", made.text)
+        # Each read waits for the interpreter's lock, milliseconds where another thread computes: few large ones.
+        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)", rows.text, 1 << 24)
     finally:
         cursor.close()

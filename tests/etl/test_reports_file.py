@@ -39,7 +39,7 @@ def read(file: ReportFile) -> Parsed:
     columns = {
         f.name: np.concatenate([getattr(batch, f.name) for batch in batches]) if batches else np.empty(0)
         for f in fields(ReportBatch)
-        if f.name not in ("crs", "level")
+        if f.name not in ("crs", "level", "id")
     }
     return Parsed(reports.rows, ReportBatch(**columns, crs=reports.crs), tuple(reports.rejected), reports.repeated)
 

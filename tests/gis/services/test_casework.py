@@ -144,7 +144,7 @@ def test_a_report_is_decided_on_the_release_of_its_day_and_counted_on_todays(pla
     both = ReportBatch(
         **{
             name: np.concatenate([getattr(old, name), getattr(new, name)])
-            if name not in ("crs", "key")
+            if name not in ("crs", "key", "id")
             else getattr(old, name)
             for name in ReportBatch.__slots__
         }

@@ -1,0 +1,121 @@
+"""Decided reports as the rows that a load COPYs: decisions with their evidence, cases with the head of their chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from gis.acts import Act
+from gis.cases import event_hash
+from gis.store.engine import CopyText, copy_text
+
+__all__ = ["alike", "keys_text", "rows_text", "tables_of"]
+
+#: column of the table cases -> column of a decided report, where they differ
+_CASES: Final = {
+    "id": "id", "received_on": "", "received_at": "", "category": "", "source": "", "description": "",
+    "original_x": "", "original_y": "", "original_crs": "", "accuracy_m": "", "accuracy_level": "",
+    "part": "part_picked", "quad": "", "state": "", "unit": "", "status": "", "closed_at": "",
+}  # fmt: skip
+#: columns of a decided report that the table decision has not
+_NOT_DECIDED: Final = frozenset(
+    {"id", "row", "key", "digest", "description", "original_x", "original_y", "original_crs"}
+    | {"quad", "state", "placement", "status"}
+)
+_POINT: Final = np.dtype([("order", "u1"), ("type", "<u4"), ("srid", "<u4"), ("x", "<f8"), ("y", "<f8")])
+
+
+def keys_text(key: NDArray[Any], digest: NDArray[Any], received_on: NDArray[np.datetime64]) -> CopyText:
+    """The keys of a batch as `gis.store.loading.add_keys` takes them."""
+    days = received_on.astype("datetime64[D]")
+    return copy_text(_table({"nth": np.arange(len(key)), "key": key, "digest": digest, "received_on": days}, len(key)))
+
+
+def tables_of(columns: Mapping[str, Any], kind: NDArray[Any], act: Act, *, srid: int) -> dict[str, dict[str, Any]]:
+    """Rows of decision and of cases as columns, from those of decided reports with their numbers as `id`; `kind` is the
+    event that each decision was. A plain value stands for a column that is the same throughout."""
+    decisions = {name: _plain(value) for name, value in columns.items() if name not in _NOT_DECIDED}
+    decisions |= {"case_id": columns["id"], "seq": 1, "decided_at": str(act.at), "decided_by": act.by}
+    cases = {name: _plain(columns[theirs or name]) for name, theirs in _CASES.items()}
+    placement = columns["placement"]
+    cases["placement"] = columns["area_ids"] if placement is None else placement
+    cases["geom"] = _hex(_points(columns["x"], columns["y"], srid), b"")
+    cases["head"] = _hex(b"".join(_heads(columns, kind, act)), rb"\x")
+    return {"decision": decisions, "cases": cases}
+
+
+def alike(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """The columns of tables that are plain values."""
+    return {
+        table: {name: str(value) for name, value in columns.items() if isinstance(value, str | int | float)}
+        for table, columns in tables.items()
+    }
+
+
+def rows_text(
+    tables: Mapping[str, Mapping[str, Any]], defaults: Mapping[str, Mapping[str, str]]
+) -> dict[str, CopyText]:
+    """The rows without the columns that have their default throughout."""
+    out = {}
+    for table, columns in tables.items():
+        n, known = len(columns["received_on"]), defaults[table]
+        told = {c: v for c, v in columns.items() if not (isinstance(v, str | int | float) and str(v) == known.get(c))}
+        out[table] = copy_text(_table(told, n))
+    return out
+
+
+def _plain(values: Any) -> Any:
+    """The value of a column that numpy spreads over all rows; other columns as they are."""
+    spread = isinstance(values, np.ndarray) and values.strides == (0,) and values.dtype.kind == "f"
+    return float(values[0]) if spread else values
+
+
+def _table(columns: Mapping[str, Any], n: int) -> pa.Table:
+    return pa.table({name: _arrow(value, n) for name, value in columns.items()})
+
+
+def _arrow(values: Any, n: int) -> pa.Array:
+    if values is None:
+        return pa.nulls(n, pa.string())
+    if isinstance(values, str | int | float):
+        return pa.repeat(pa.scalar(values), n)
+    if isinstance(values, list) or (isinstance(values, np.ndarray) and values.dtype.hasobject):
+        return pa.array(values, type=pa.string())
+    return values if isinstance(values, pa.Array) else pa.array(values, from_pandas=True)
+
+
+def _points(x: NDArray[np.float64], y: NDArray[np.float64], srid: int) -> bytes:
+    """Points as PostGIS writes them: little-endian EWKB with the SRID, 25 bytes each."""
+    out = np.empty(len(x), dtype=_POINT)
+    out["order"], out["type"], out["srid"], out["x"], out["y"] = 1, 0x20000001, srid, x, y
+    return out.tobytes()
+
+
+def _hex(data: bytes, prefix: bytes) -> pa.Array:
+    """Values of one length, one after the other, as texts of hex digits with a prefix."""
+    size = 64 if prefix else 50
+    digits = np.frombuffer(data.hex().encode(), dtype=np.uint8).reshape(-1, size)
+    n, wide = len(digits), size + len(prefix)
+    text = np.empty((n, wide), dtype=np.uint8)
+    text[:, : len(prefix)] = np.frombuffer(prefix, dtype=np.uint8)
+    text[:, len(prefix) :] = digits
+    ends = np.arange(0, (n + 1) * wide, wide, dtype=np.int32)
+    return pa.StringArray.from_buffers(n, pa.py_buffer(ends), pa.py_buffer(text))
+
+
+def _heads(columns: Mapping[str, Any], kind: NDArray[Any], act: Act) -> Iterator[bytes]:
+    """The end of each case's chain: it came in, it was decided, it may have been closed before we saw it."""
+    at = round(act.at.timestamp() * 1_000_000)
+    never = np.datetime64("NaT").astype(np.int64)
+    received, closed = (
+        columns[name].astype("datetime64[us]").astype(np.int64) for name in ("received_at", "closed_at")
+    )
+    told = columns["id"], received, closed, columns["source"], kind, columns["unit"], columns["forward_to"]
+    for i, came, went, source, word, unit, forward_to in zip(*(column.tolist() for column in told), strict=True):
+        head = event_hash(b"", i, 1, came, ("reported", source, ""))
+        head = event_hash(head, i, 2, at, (word, act.by, unit or forward_to or ""))
+        yield head if went == never else event_hash(head, i, 3, went, ("closed", act.by, ""))

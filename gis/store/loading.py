@@ -1,0 +1,70 @@
+"""A load's way into the store: keys first, which number the cases, then whole columns by COPY; months it opens last.
+
+All of it happens in one transaction: `begin`, then for each batch `add_keys`, `set_defaults`, `open_months` and
+`add_rows`, then `end`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, text
+
+from gis.store.engine import CopyText, copy_rows, sql_file
+
+__all__ = ["add_keys", "add_rows", "begin", "end", "open_months", "set_defaults"]
+
+_STAGE = """CREATE TEMP TABLE IF NOT EXISTS staged_key (nth integer, key text, digest text, received_on date)
+ON COMMIT DROP; TRUNCATE staged_key"""
+
+
+def begin(connection: Connection) -> None:
+    """Make this transaction's own tables, which take the rows; see migration 0007."""
+    connection.execute(text("SELECT begin_loading()"))
+
+
+def add_keys(connection: Connection, namespace: str, keys: CopyText) -> tuple[list[Any], NDArray[np.int64]]:
+    """Store the keys (nth, key, digest in hex, received_on) that are not there yet; their cases' numbers in order.
+
+    Returns the known ones as rows (nth, key, case_id, same), and the numbers of the others.
+    """
+    connection.execute(text(_STAGE))
+    copy_rows(connection, "staged_key", keys)
+    known = list(connection.execute(text(sql_file("known_keys.sql")), {"namespace": namespace}))
+    if known:
+        nths = [row.nth for row in known]
+        connection.execute(text("DELETE FROM staged_key WHERE nth = ANY(CAST(:nths AS int[]))"), {"nths": nths})
+    told = connection.execute(text(sql_file("add_keys.sql")), {"namespace": namespace}).scalar_one()
+    return known, np.array(told.split(",") if told else [], dtype=np.int64)
+
+
+def open_months(connection: Connection, months: Sequence[date]) -> None:
+    """Let rows of these months come."""
+    connection.execute(text("SELECT loading_month(m) FROM unnest(CAST(:months AS date[])) m"), {"months": list(months)})
+
+
+def set_defaults(connection: Connection, defaults: Mapping[str, Mapping[str, str]]) -> None:
+    """Let rows of a table that come without a column have this value in it: {table: {column: value}}."""
+    values = [{"table": t, "name": n, "value": v} for t, columns in defaults.items() for n, v in columns.items()]
+    if values:
+        connection.execute(text("SELECT loading_default(:table, :name, :value)"), values)
+
+
+def add_rows(connection: Connection, tables: Mapping[str, CopyText]) -> None:
+    """COPY rows of decision and cases, whose columns bear the names of the tables'."""
+    for table, rows in tables.items():
+        name = connection.execute(text("SELECT loading_name(:table)"), {"table": table}).scalar_one()
+        copy_rows(connection, name, rows)
+
+
+def end(connection: Connection) -> None:
+    """Put the rows where they belong."""
+    if connection.execute(text("SELECT hand_over_months()")).scalar_one():
+        for table in ("decision", "cases"):
+            name = connection.execute(text("SELECT loading_name(:table)"), {"table": table}).scalar_one()
+            connection.execute(text(f"INSERT INTO {table} SELECT * FROM {name}"))
+    connection.execute(text("SELECT end_loading()"))

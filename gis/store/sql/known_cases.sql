@@ -1,6 +1,0 @@
--- Of the staged reports those whose keys are stored already; OFFSET 0 looks each up by the index, however many there are.
-SELECT s.key, k.case_id, k.digest = decode(s.digest, 'hex') AS same
-FROM staged_case s
-CROSS JOIN LATERAL (
-    SELECT case_id, digest FROM case_key WHERE namespace = :namespace AND key = s.key OFFSET 0
-) k
