@@ -19,6 +19,7 @@ from gis.assignment.evidence import Decisions, decide
 from gis.assignment.locator import Locator
 from gis.assignment.matters import Matters
 from gis.assignment.places import REACH_M
+from gis.assignment.responsibility import Register
 from gis.assignment.uncertainty import REACH
 from gis.assignment.workflow import TRANSITIONS
 from gis.errors import BadOption
@@ -101,11 +102,12 @@ def measure(
     if everything:
         changed = shapely.to_wkb(shapely.box(-1e8, -1e8, 1e8, 1e8))
     rows = records.candidates(connection, release_id, changed=changed, reach=REACH, lines=_other_lines(connection, row))
-    ending = records.ending_codes(connection, release_id, row.base_id)
+    register = p.register(connection)
+    ending = _ending(connection, row, register)
     proposed = _proposed(records.lineage(connection, release_id) if ending else [], ending) | {
         k: v for k, v in chosen.items() if k in ending
     }
-    register = p.register(connection).succeeded([(a, b, row.valid_from) for a, b in proposed.items()])
+    register = register.succeeded([(a, b, row.valid_from) for a, b in proposed.items()])
     decisions = _decide_again(p, connection, release_id, register, rows, row.valid_from)
     affected = _affected(rows, decisions)
     kept = [rows[i] for i in affected]
@@ -165,11 +167,17 @@ def _joined(a: Any | None, b: Any | None) -> Any | None:
     return shapely.union(a, b) if a is not None and b is not None else (b if a is None else a)
 
 
-def proposed_successors(connection: Connection, release_id: int) -> dict[str, str]:
+def proposed_successors(connection: Connection, release_id: int, register: Register) -> dict[str, str]:
     """Ending code -> the area that would take its place, by the lineage of a release that is not awake yet."""
     row = next(r for r in area_store.releases(connection) if r.id == release_id)
-    ending = records.ending_codes(connection, release_id, row.base_id)
+    ending = _ending(connection, row, register)
     return _proposed(records.lineage(connection, release_id) if ending else [], ending)
+
+
+def _ending(connection: Connection, row: Any, register: Register) -> list[str]:
+    """Areas that end while a territory or rule names them: by itself, or as the successor of one that ended before."""
+    named = register.named_from(row.valid_from)
+    return [code for code in records.ending_codes(connection, row.id, row.base_id) if code in named]
 
 
 def _proposed(lineage: Sequence[Sequence[Any]], ending: Sequence[str]) -> dict[str, str]:
@@ -182,7 +190,7 @@ def _proposed(lineage: Sequence[Sequence[Any]], ending: Sequence[str]) -> dict[s
 
 
 def _decide_again(
-    p: Platform, connection: Connection, release_id: int, register: Any, rows: Sequence[Any], first: date
+    p: Platform, connection: Connection, release_id: int, register: Register, rows: Sequence[Any], first: date
 ) -> Decisions | None:
     if not rows:
         return None
@@ -227,7 +235,11 @@ def _standings(d: Decisions | None) -> list[str]:
 
 
 def _parts(
-    connection: Connection, ground: Any | None, locators: tuple[Locator, Locator], register: Any, at: tuple[int, date]
+    connection: Connection,
+    ground: Any | None,
+    locators: tuple[Locator, Locator],
+    register: Register,
+    at: tuple[int, date],
 ) -> Mapping[tuple[str, str], int]:
     """Parts on changed ground by the unit of their territory before and after."""
     if ground is None:

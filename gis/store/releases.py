@@ -140,8 +140,8 @@ def successors(connection: Connection) -> list[Any]:
     return list(connection.execute(text(sql_file("successors.sql"))))
 
 
-def ending_codes(connection: Connection, release_id: int, base_id: int | None) -> list[str]:
-    """Codes of areas that the release below has and this one has not, and that a territory or rule names."""
+def ending_codes(connection: Connection, release_id: int | None, base_id: int | None) -> list[str]:
+    """Codes of areas that the release below has and this one has not, in order."""
     return list(connection.execute(text(sql_file("ending_codes.sql")), {"id": release_id, "base": base_id}).scalars())
 
 
