@@ -314,14 +314,15 @@ def take_back(connection: Connection, release_id: int, act: Act) -> tuple[dict[s
     import pandas as pd
 
     rows = records.decided_on(connection, release_id)
-    back = [row for row in rows if row.redecided and row.stepped is None and row.ruled is None]
-    left = [row for row in rows if not (row.redecided and row.stepped is None and row.ruled is None)]
+    back = [row for row in rows if row.before_seq and row.stepped is None and row.ruled is None]
+    left = [row for row in rows if not (row.before_seq and row.stepped is None and row.ruled is None)]
     left += records.asked_by(connection, release_id)
     if back:
         frame = pd.DataFrame(
             {
                 "received_on": [row.received_on for row in back],
                 "id": [row.id for row in back],
+                "seq": [row.before_seq for row in back],
                 "note": [f"release {release_id} was withdrawn"] * len(back),
             }
         )

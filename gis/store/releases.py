@@ -200,7 +200,7 @@ def parts_on(connection: Connection, ground: bytes, day: date) -> tuple[Any, Any
 
 
 def decided_on(connection: Connection, release_id: int) -> list[Any]:
-    """Cases whose newest decision is on a release, with the decision before it, if any; for a withdrawal."""
+    """Cases whose newest decision is on a release, with the decision that stood before, if any; for a withdrawal."""
     return list(connection.execute(text(sql_file("decided_on.sql")), {"id": release_id}))
 
 
@@ -221,7 +221,7 @@ def _redecide_staged(connection: Connection, act: Act) -> None:
 
 
 def undecide(connection: Connection, rows: pd.DataFrame, act: Act) -> None:
-    """Append, for each case (received_on, id, note), its decision before the newest as a new one, with an event."""
+    """Append, for each case (received_on, id, note), its decision number `seq` as a new one, with an event."""
     connection.execute(text(sql_file("staged_undecision.sql")))
     copy_frame(connection, "staged_undecision", rows)
     connection.execute(text(sql_file("staged_redecision.sql")))
