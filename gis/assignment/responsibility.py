@@ -59,6 +59,14 @@ class Register:
     def external(self) -> frozenset[str]:
         return frozenset(unit.code for unit in self.units if unit.kind == "external")
 
+    def standing(self, day: date) -> frozenset[str]:
+        """The units that exist on a day."""
+        return frozenset(unit.code for unit in self.units if unit.valid_from <= day and _lasts(unit, day))
+
+    def holders(self, day: date) -> dict[str, str]:
+        """Area of the unit level -> the unit whose territory it is on a day, existing or not."""
+        return {t.area_code: t.unit for t in self.territories if t.valid_from <= day and _lasts(t, day)}
+
     def part_types_of(self, matters: Matters) -> Objects:
         """For each matter the prefixes of the part types that its category is about, () for none."""
         words = matters.category.tolist()
@@ -93,7 +101,7 @@ class Register:
         return frozenset(named + [r.area for r in self.rules if r.area and _lasts(r, day)])
 
 
-def _lasts(row: Territory | Rule, day: date) -> bool:
+def _lasts(row: Unit | Territory | Rule, day: date) -> bool:
     return row.valid_to is None or row.valid_to > day
 
 

@@ -7,10 +7,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
+import pytest
 import town
 from conftest import NOW
 
 from gis.acts import Act
+from gis.errors import BadOption, StepRefused
 from gis.reports import Report
 from gis.rights import ALL
 from gis.services import boundaries, casework, desk, registers
@@ -69,6 +71,114 @@ def test_a_successor_leads_until_the_territory_of_its_own_begins(platform: Platf
     assert street(platform, SECOND) == ("320404009", "S2")
 
 
+OLD, NEW = "320404001", "320404009"
+RECODED = recoded((OLD, NEW))
+#: the register as a person writes it when a street gets another code
+FOLLOWED = (("S1", OLD, "2000-01-01", str(FIRST)), ("S1", NEW, str(FIRST), None))
+
+
+def withdrawn(p: Platform, release: int, **answers: Any) -> boundaries.Withdrawal:
+    return boundaries.withdraw(
+        p, release, by="approver", reason="wrong file", now=NOW, answers=boundaries.Answers(**answers)
+    )
+
+
+def test_territories_that_ended_with_the_new_codes_stop_a_withdrawal_until_they_go_on(platform: Platform) -> None:
+    before = [street(platform, day) for day in (FIRST, date(2027, 1, 1))]
+    release = woken(platform, RECODED)
+    territories(platform, *FOLLOWED)
+    assert street(platform, FIRST) == (NEW, "S1")
+    with pytest.raises(StepRefused) as refused:
+        withdrawn(platform, release)
+    said = str(refused.value)
+    assert f"Withdrawing release {release} would leave 1 area(s) without a unit" in said
+    assert f"{OLD} 东街 from 2026-07-01 on (S1's until 2026-07-01)" in said
+    assert "--reopen-territories" in said
+    assert "--accept no-unit:REASON" in said
+    assert street(platform, FIRST) == (NEW, "S1")  # nothing was done
+    found = withdrawn(platform, release, reopen=True)
+    assert (found.reopened, found.vacant.new) == ([OLD], ())
+    assert [street(platform, day) for day in (FIRST, date(2027, 1, 1))] == before == [(OLD, "S1")] * 2
+
+
+def test_an_area_without_a_unit_is_taken_with_a_reason_that_is_kept(platform: Platform) -> None:
+    release = woken(platform, RECODED)
+    territories(platform, *FOLLOWED)
+    withdrawn(platform, release, accepted={"no-unit": "the street is dissolved"})
+    assert street(platform, FIRST) == (OLD, None)
+    steps = boundaries.history(platform, release)["steps"]
+    assert steps[-1]["accepted"] == {"no-unit": "the street is dissolved"}
+    with pytest.raises(BadOption, match="--accept names holes; wanted no-unit:REASON"):
+        boundaries.approve(
+            platform, staged(platform, RECODED, SECOND), by="y", now=NOW,
+            answers=boundaries.Answers(accepted={"holes": "x"}),
+        )  # fmt: skip
+
+
+def test_what_a_withdrawal_would_do_is_said_before(platform: Platform) -> None:
+    release = woken(platform, RECODED)
+    territories(platform, *FOLLOWED)
+    told = boundaries.foresee(platform, release).as_json()
+    assert told["no_unit"] == {
+        "new": [{"code": OLD, "name": "东街", "from": "2026-07-01", "unit": "S1", "ended": "2026-07-01"}], "old": 0
+    }  # fmt: skip
+    assert (told["release"], told["below"], told["valid_from"]) == (release, 1, "2026-07-01")
+    assert told["unmet"] == [NEW]
+    assert boundaries.releases(platform)[-1]["status"] == "active"
+
+
+def test_an_end_after_the_first_day_is_seen_too(platform: Platform) -> None:
+    release = woken(platform, RECODED)
+    territories(platform, ("S1", OLD, "2000-01-01", str(SECOND)), ("S1", NEW, str(SECOND), None))
+    with pytest.raises(StepRefused, match=f"{OLD} 东街 from {SECOND} on"):
+        withdrawn(platform, release)
+    withdrawn(platform, release, reopen=True)
+    assert street(platform, SECOND) == (OLD, "S1")
+
+
+def test_the_territory_of_a_street_recoded_before_goes_on_too(platform: Platform) -> None:
+    woken(platform, RECODED)
+    territories(platform, ("S1", OLD, "2000-01-01", str(SECOND)), ("S1", "320404008", str(SECOND), None))
+    second = woken(platform, recoded((OLD, "320404008")), SECOND)
+    with pytest.raises(StepRefused, match=f"{NEW} 320404009 from {SECOND} on"):
+        withdrawn(platform, second)
+    assert withdrawn(platform, second, reopen=True).reopened == [OLD]
+    assert street(platform, SECOND) == (NEW, "S1")
+
+
+def test_a_unit_that_will_end_anyway_is_no_finding_of_the_release(platform: Platform) -> None:
+    registers.load_units(platform, town.UNITS.iloc[[0]].assign(valid_to="2027-01-01"), None)
+    release = woken(platform, RECODED)
+    assert boundaries.foresee(platform, release).vacant.new == ()
+    withdrawn(platform, release)
+
+
+def test_a_street_that_nobody_has_is_taken_once_at_approval_or_at_waking(platform: Platform) -> None:
+    """A split: the larger half takes the old street's place, the other one is nobody's."""
+    halves = {**town.STREETS, "d": "320404003"}
+    release = staged(platform, halves)
+    seen = boundaries.impact(platform, release)
+    assert [v.code for v in seen.vacant.new] == ["320404003"]
+    with pytest.raises(StepRefused, match=r"320404003 320404003 from 2026-07-01 on\nTheir reports"):
+        boundaries.approve(platform, release, by="approver", now=NOW)
+    taken = boundaries.Answers(accepted={"no-unit": "its office opens in August"})
+    boundaries.approve(platform, release, by="approver", now=NOW, answers=taken)
+    boundaries.activate(platform, release, by="approver", now=NOW)
+    assert street(platform, FIRST, (0.5, 2.5)) == ("320404003", None)
+
+
+def test_what_the_approval_did_not_see_is_asked_at_waking(platform: Platform) -> None:
+    halves = {**town.STREETS, "d": "320404003"}
+    territories(platform, ("S2", "320404003", str(FIRST), None))
+    release = staged(platform, halves)
+    boundaries.approve(platform, release, by="approver", now=NOW)
+    territories(platform, ("S2", "320404003", str(FIRST), str(SECOND)))
+    with pytest.raises(StepRefused, match=r"320404003 320404003 from 2026-09-01 on \(S2's until 2026-09-01\)"):
+        boundaries.activate(platform, release, by="approver", now=NOW)
+    taken = boundaries.Answers(accepted={"no-unit": "to be filled"})
+    boundaries.activate(platform, release, by="approver", now=NOW, answers=taken)
+
+
 #: a cell of b goes to c, which is of street 2, and then to d, of street 1 again
 TO_C, TO_D = "aabccc aabbcc ddb.cc ddeezz", "aabdcc aabbcc ddb.cc ddeezz"
 MOVED = (3.5, 0.5)  #: the middle of that cell
@@ -86,6 +196,11 @@ def standing(p: Platform, no: str) -> tuple[str, str, int]:
     return page.row.unit or page.why.evidence["forward_to"], page.row.state, page.why.evidence["release"]
 
 
+def numbers(found: boundaries.Withdrawal) -> list[str]:
+    """The cases that a person must look at."""
+    return [case.case for case in found.left]
+
+
 def test_two_withdrawals_one_after_the_other_restore_what_stood_before_both(platform: Platform) -> None:
     no = reported(platform)
     before = standing(platform, no)
@@ -94,9 +209,9 @@ def test_two_withdrawals_one_after_the_other_restore_what_stood_before_both(plat
     second = woken(platform, town.STREETS, SECOND, drawing=TO_D, policy="move")
     late = reported(platform)
     assert standing(platform, no) == ("S1", "dispatched", second)
-    assert boundaries.withdraw(platform, second, by="approver", reason="x", now=NOW) == [late]
+    assert numbers(withdrawn(platform, second)) == [late]
     assert standing(platform, no) == ("S2", "dispatched", first)
-    assert boundaries.withdraw(platform, first, by="approver", reason="x", now=NOW) == []
+    assert numbers(withdrawn(platform, first)) == []
     assert standing(platform, no) == before
 
 
@@ -104,9 +219,9 @@ def test_who_came_in_on_a_release_is_listed_though_another_moved_it_meanwhile(pl
     first = woken(platform, town.STREETS, drawing=TO_C, policy="move")
     no = reported(platform)
     second = woken(platform, town.STREETS, SECOND, drawing=TO_D, policy="move")
-    boundaries.withdraw(platform, second, by="approver", reason="x", now=NOW)
+    withdrawn(platform, second)
     assert standing(platform, no) == ("S2", "dispatched", first)
-    assert boundaries.withdraw(platform, first, by="approver", reason="x", now=NOW) == [no]
+    assert numbers(withdrawn(platform, first)) == [no]
     assert standing(platform, no) == ("S2", "dispatched", first)
 
 
@@ -118,8 +233,8 @@ def test_a_pin_moved_between_two_releases_stays_where_it_was_put(platform: Platf
     desk.move(platform, no, (*town.at(3.4, 0.4), "EPSG:4549"), act, commit=True)
     second = woken(platform, town.STREETS, SECOND, drawing=TO_D, policy="move")
     assert standing(platform, no) == ("S1", "dispatched", second)
-    boundaries.withdraw(platform, second, by="approver", reason="x", now=NOW)
+    withdrawn(platform, second)
     assert standing(platform, no) == ("S2", "dispatched", first)
-    assert boundaries.withdraw(platform, first, by="approver", reason="x", now=NOW) == [no]
+    assert numbers(withdrawn(platform, first)) == [no]
     page = case(platform, no, rights=ALL)
     assert (page.why.evidence["x"], page.why.evidence["y"]) == town.at(3.4, 0.4)
