@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -173,9 +174,13 @@ def withdraw(
     if not reason.strip():
         raise BadOption("--reason is empty; say why the release is withdrawn.")
     answers = service.Answers(accepted=_taken(accept), reopen=reopen_territories)
-    found = service.withdraw(platform_of(ctx), release, by=by, reason=reason, now=datetime.now(UTC), answers=answers)
+    p = platform_of(ctx)
+    found = service.withdraw(p, release, by=by, reason=reason, now=datetime.now(UTC), answers=answers)
     click.echo(f"Release {release} is withdrawn.")
-    report.show_withdrawal(found.as_json())
+    if found.left:
+        found = replace(found, left=service.foresee(p, release).left)
+    if found.awake:
+        report.show_withdrawal(found.as_json())
 
 
 @click.command()

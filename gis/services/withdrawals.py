@@ -50,6 +50,7 @@ class Withdrawal:
     vacant: Vacancies = field(default_factory=Vacancies)
     unmet: Sequence[str] = ()  #: areas that only this release has, and that a territory or rule names
     reopened: Sequence[str] = ()  #: areas whose territory goes on again
+    awake: bool = True  #: False: it never woke, so that nothing changes
 
     def as_json(self) -> dict[str, Any]:
         """The withdrawal as it is shown."""
@@ -79,8 +80,14 @@ def foresee(p: Platform, release_id: int) -> Withdrawal:
     with p.store.begin(ALL) as connection:
         row = release_row(connection, release_id)
         register = p.register(connection, without=release_id)
-        vacant = _vacant(p, connection, row, register) if row.step == "active" else Vacancies()
-        return _told(row, list(_concerned(p, connection, row, register)), vacant, _unmet(connection, row, register))
+        awake = row.step == "active"
+        below = row.base_id if awake else store.release_on(connection, row.valid_from)
+        found = list(_concerned(p, connection, row, (below, register)))
+        vacant = _vacant(p, connection, row, register) if awake else Vacancies()
+        return Withdrawal(
+            release_id, below, row.valid_from, _told(found, back=True), _told(found, back=False), vacant,
+            _unmet(connection, row, register),
+        )  # fmt: skip
 
 
 def withdraw(
@@ -88,7 +95,8 @@ def withdraw(
 ) -> Withdrawal:
     """Send a release back to sleep: every answer is again the one given before it woke.
 
-    Cases that it moved get their decision back; what a person must look at is told. Refused below a release that was
+    Cases that it moved get their decision back; where those for a person would go is not asked while everybody waits
+    for the boundaries: `foresee` tells it afterwards. Refused below a release that was
     compared with it, and where areas would be without a unit, unless that is taken (`answers.accepted`) or their
     territories go on (`answers.reopen`).
     """
@@ -99,19 +107,21 @@ def withdraw(
         require_step(row, "withdrawn")
         if row.step != "active":
             take_step(connection, release_id, "withdrawn", act)
-            return Withdrawal(release_id, row.base_id, row.valid_from)
+            return Withdrawal(release_id, row.base_id, row.valid_from, awake=False)
         above = [r.id for r in store.releases(connection) if r.step == "active" and r.base_id == release_id]
         if above:
             raise StepRefused(f"Release {above[0]} rests on release {release_id}; withdraw {above[0]} first.")
-        register, vacant, reopened = _with_units(p, connection, row, answers)
+        vacant, reopened = _with_units(p, connection, row, answers)
         bound = {"accepted": _taken(row, vacant, answers), "reopened": reopened}
-        found = list(_concerned(p, connection, row, register))
+        found = list(_concerned(p, connection, row, None))
         take_step(connection, release_id, "withdrawn", act, bound=json.dumps(bound, ensure_ascii=False))
         store.rewake(connection)
         place_again(p, connection, local_day(now, p.place.timezone))
-        told = _told(row, found, vacant, _unmet(connection, row, register), reopened)
         _take_back(connection, row, found, act)
-        return told
+        return Withdrawal(
+            release_id, row.base_id, row.valid_from, _told(found, back=True), _told(found, back=False), vacant,
+            _unmet(connection, row, p.register(connection)), reopened,
+        )  # fmt: skip
 
 
 def _vacant(p: Platform, connection: Connection, row: Any, register: Register) -> Vacancies:
@@ -119,22 +129,19 @@ def _vacant(p: Platform, connection: Connection, row: Any, register: Register) -
     return vacancies(before, side(p, connection, row.base_id, register), row.valid_from)
 
 
-def _with_units(
-    p: Platform, connection: Connection, row: Any, answers: Answers
-) -> tuple[Register, Vacancies, Sequence[str]]:
-    """The register as it is read without the release, the areas without a unit, and those whose territory goes on."""
+def _with_units(p: Platform, connection: Connection, row: Any, answers: Answers) -> tuple[Vacancies, Sequence[str]]:
+    """The areas that would be without a unit, and those whose territory goes on."""
     register = p.register(connection, without=row.id)
     vacant = _vacant(p, connection, row, register)
     ended = _ended(vacant, row.valid_from)
     if not (answers.reopen and ended):
-        return register, vacant, []
+        return vacant, []
     for chosen in reversed(records.successors(connection)):
         # an area that has its unit as a successor has no row of its own
         if chosen.successor in ended and chosen.release_id != row.id:
             ended.setdefault(chosen.ending, ended[chosen.successor])
     reopened = register_store.reopen(connection, ended)
-    register = p.register(connection, without=row.id)
-    return register, _vacant(p, connection, row, register), reopened
+    return _vacant(p, connection, row, p.register(connection, without=row.id)), reopened
 
 
 def _ended(vacant: Vacancies, first: date) -> dict[str, date]:
@@ -156,15 +163,19 @@ def _unmet(connection: Connection, row: Any, register: Register) -> list[str]:
     return [code for code in records.ending_codes(connection, row.base_id, row.id) if code in named]
 
 
-def _concerned(p: Platform, connection: Connection, row: Any, register: Register) -> Iterator[_Row]:
-    """Every case that a withdrawal changes or leaves to a person, in order."""
+def _concerned(
+    p: Platform, connection: Connection, row: Any, then: tuple[int | None, Register] | None
+) -> Iterator[_Row]:
+    """Every case that a withdrawal changes or leaves to a person, in order; `then` is the release and the register by
+    which the latter are asked where they would go, None = they are not."""
     decided = records.decided_on(connection, row.id)
     while chunk := decided.fetchmany(_CHUNK):
         back = {case.id for case in chunk if case.before_seq and not case.stepped and not case.ruled}
         others = [case for case in chunk if case.id not in back]
-        then = dict(zip((case.id for case in others), _answers(p, connection, row, register, others), strict=True))
+        words = _answers(p, connection, then, others) if then and others else [""] * len(others)
+        others_then = dict(zip((case.id for case in others), words, strict=True))
         for case in chunk:
-            after = _standing_before(case) if case.id in back else then[case.id]
+            after = _standing_before(case) if case.id in back else others_then[case.id]
             yield _Row(case.id, case.before_seq if case.id in back else 0, _changed(p, case, after))
     for case in records.asked_by(connection, row.id):
         told = Changed(case_no(p, case.received_on, case.id), case.received_on, case.state, "border_desk",
@@ -172,12 +183,12 @@ def _concerned(p: Platform, connection: Connection, row: Any, register: Register
         yield _Row(case.id, 0, told)
 
 
-def _answers(p: Platform, connection: Connection, row: Any, register: Register, cases: Sequence[Any]) -> Sequence[str]:
-    """What the release that is in force then would say of cases."""
-    if not cases:
-        return []
+def _answers(
+    p: Platform, connection: Connection, then: tuple[int | None, Register], cases: Sequence[Any]
+) -> Sequence[str]:
+    """What a release would say of cases."""
     matters = matters_of(cases)
-    return standings(decide(world_of(p, connection, row.base_id, matters, register=register), matters))
+    return standings(decide(world_of(p, connection, then[0], matters, register=then[1]), matters))
 
 
 def _standing_before(case: Any) -> str:
@@ -191,11 +202,9 @@ def _changed(p: Platform, case: Any, after: str) -> Changed:
     return Changed(case_no(p, case.received_on, case.id), case.received_on, case.state, standing(case), after, what)
 
 
-def _told(
-    row: Any, found: Sequence[_Row], vacant: Vacancies, unmet: Sequence[str], reopened: Sequence[str] = ()
-) -> Withdrawal:
-    restored, left = ([case.told for case in found if bool(case.seq) is back] for back in (True, False))
-    return Withdrawal(row.id, row.base_id, row.valid_from, restored, left, vacant, unmet, reopened)
+def _told(found: Sequence[_Row], *, back: bool) -> list[Changed]:
+    """The cases that get their decision back, or the others."""
+    return [case.told for case in found if bool(case.seq) is back]
 
 
 def _take_back(connection: Connection, row: Any, found: Sequence[_Row], act: Act) -> None:

@@ -15,7 +15,7 @@ from gis.acts import Act
 from gis.errors import BadOption, StepRefused
 from gis.reports import Report
 from gis.rights import ALL
-from gis.services import boundaries, casework, desk, registers
+from gis.services import boundaries, casework, desk, precedents, registers
 from gis.services.cases import case
 from gis.services.locating import locate
 from gis.services.platform import Platform
@@ -184,9 +184,9 @@ TO_C, TO_D = "aabccc aabbcc ddb.cc ddeezz", "aabdcc aabbcc ddb.cc ddeezz"
 MOVED = (3.5, 0.5)  #: the middle of that cell
 
 
-def reported(p: Platform, spot: tuple[float, float] = MOVED) -> str:
+def reported(p: Platform, spot: tuple[float, float] = MOVED, *, days_ago: int = 3) -> str:
     x, y = town.at(*spot)
-    said = Report(x, y, "EPSG:4549", "0101", "public", NOW - timedelta(days=3), accuracy=3.0)
+    said = Report(x, y, "EPSG:4549", "0101", "public", NOW - timedelta(days=days_ago), accuracy=3.0)
     return casework.report(p, said, client=None, now=NOW).no
 
 
@@ -238,3 +238,56 @@ def test_a_pin_moved_between_two_releases_stays_where_it_was_put(platform: Platf
     assert numbers(withdrawn(platform, first)) == [no]
     page = case(platform, no, rights=ALL)
     assert (page.why.evidence["x"], page.why.evidence["y"]) == town.at(3.4, 0.4)
+
+
+def test_two_releases_of_one_day_are_withdrawn_the_later_woken_first(platform: Platform) -> None:
+    no = reported(platform, SPOT)
+    before = standing(platform, no)
+    first = woken(platform, RECODED, policy="move")
+    second = woken(platform, recoded((OLD, "320404008")), policy="move")
+    assert street(platform, FIRST) == ("320404008", "S1")
+    with pytest.raises(StepRefused, match=f"Release {second} rests on release {first}; withdraw {second} first"):
+        withdrawn(platform, first)
+    withdrawn(platform, second)
+    assert street(platform, FIRST) == (NEW, "S1")
+    withdrawn(platform, first)
+    assert street(platform, FIRST) == (OLD, "S1")
+    assert standing(platform, no) == before
+    with pytest.raises(StepRefused, match="is withdrawn; it can become withdrawn only from"):
+        withdrawn(platform, first)
+
+
+def test_what_was_decided_by_hand_or_by_precedent_in_between_is_left_to_a_person(platform: Platform) -> None:
+    untouched, ruled = reported(platform), reported(platform)
+    release = woken(platform, town.STREETS, drawing=TO_C, policy="move")
+    act = Act("王敏", NOW, "seen on the spot")
+    desk.rule(platform, ruled, "D1", act)
+    precedents.make(platform, ruled, precedents.Ground(around=20.0), act)
+    late = reported(platform, days_ago=0)
+    assert standing(platform, late) == ("D1", "dispatched", release)
+    foreseen = boundaries.foresee(platform, release)
+    found = withdrawn(platform, release)
+    told = {case.case: (case.before, case.after, case.what) for case in (*foreseen.restored, *foreseen.left)}
+    # by the release below the spot is S1's, and by the precedent D1's from today on
+    assert told == {
+        untouched: ("S2", "S1", "restored"), ruled: ("D1", "S1", "ruled"), late: ("D1", "D1", "came_in")
+    }  # fmt: skip
+    assert numbers(found) == [ruled, late]
+    assert standing(platform, untouched)[:2] == ("S1", "dispatched")
+    assert standing(platform, ruled)[:2] == standing(platform, late)[:2] == ("D1", "dispatched")
+
+
+def test_the_first_release_can_be_withdrawn_and_leaves_nothing(platform: Platform) -> None:
+    no = reported(platform)
+    only = boundaries.releases(platform)[0]["id"]
+    foreseen = boundaries.foresee(platform, only)
+    assert [(case.before, case.after, case.what) for case in foreseen.left] == [("S1", "outside", "came_in")]
+    found = withdrawn(platform, only)
+    assert (found.below, numbers(found), found.vacant.new) == (None, [no], ())
+    assert street(platform, FIRST) == (None, None)
+
+
+def test_a_release_that_never_woke_is_withdrawn_without_a_question(platform: Platform) -> None:
+    territories(platform, *FOLLOWED)
+    found = withdrawn(platform, staged(platform, RECODED))
+    assert (found.awake, found.left, found.reopened) == (False, (), ())
