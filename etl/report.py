@@ -40,6 +40,7 @@ _WHAT: Final = {
     "ruled": "ruled by a person since",
     "acted_on": "with steps taken",
     "asked": "sent to the border desk by it",
+    "closed": "closed, which stay as they are",
 }
 _DRIVERS: Final = {
     ".gpkg": "GPKG",
@@ -173,7 +174,11 @@ def show_withdrawal(found: Mapping[str, Any]) -> None:
 
 def _show_pairs(console: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
-        console.print(f"    {title}: {escape(row['from'] or 'none')} → {escape(row['to'] or 'none')}: {row['n']}")
+        if row["from"] != row["to"]:
+            console.print(f"    {title}: {escape(row['from'] or 'none')} → {escape(row['to'] or 'none')}: {row['n']}")
+    same = sum(row["n"] for row in rows if row["from"] == row["to"])
+    if same:
+        console.print(f"    {title}: {same} the same as now")
 
 
 def _show_cases(

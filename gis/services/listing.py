@@ -35,13 +35,15 @@ def pairs(counts: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
 
 
 def tally(cases: Sequence[Changed]) -> dict[str, Any]:
-    """How many cases, from whom to whom, in which states, of which kind, and the numbers of the first of them."""
+    """How many cases, from whom to whom, in which states, of which kind, and the numbers of the first: open ones that
+    another unit would have before the others."""
+    ordered = sorted(cases, key=lambda c: (c.state == "closed", c.before == c.after))
     return {
         "n": len(cases),
         "units": pairs(Counter((c.before, c.after) for c in cases)),
         "states": _ordered("state", (c.state for c in cases)),
         "what": _ordered("what", (c.what for c in cases)),
-        "first": [c.case for c in cases[:SHOWN]],
+        "first": [c.case for c in ordered[:SHOWN]],
     }
 
 

@@ -59,7 +59,8 @@ def require_units(
     shown = "\n".join(f"  {told(v)}" for v in new[:SHOWN])
     more = f"\n  … and {len(new) - SHOWN} more" if len(new) > SHOWN else ""
     raise StepRefused(
-        f"{step} would leave {len(new)} area(s) without a unit:\n{shown}{more}\nTheir reports would wait at the border "
-        f"desk, with no unit proposed. Do what is right of these: {remedy}load the territories of these areas first "
-        f"(`gridward units load FILE --territories FILE`); take it as it is, with a reason: --accept {NO_UNIT}:REASON."
+        f"{step} would leave {len(new)} area(s) without a unit:\n{shown}{more}\n"
+        f"Their reports would wait at the border desk, with no unit proposed. Choose:\n{remedy}"
+        "  load territories for these areas first: gridward units load FILE --territories FILE\n"
+        f"  take it as it is, with a reason: --accept {NO_UNIT}:REASON"
     )

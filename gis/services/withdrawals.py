@@ -38,8 +38,8 @@ class Withdrawal:
     """What withdrawing a release changes.
 
     `restored` are the cases that get the decision from before back, `left` those for a person to look at: `came_in` on
-    it, `ruled` by a person or `acted_on` since, or `asked` by it at the border desk. Where they would go is what the
-    release that is in force then, `below`, says of them.
+    it, `ruled` by a person or `acted_on` since, or `asked` by it at the border desk; `closed` ones stay. Where they
+    would go is what the release that is in force then, `below`, says of them.
     """
 
     release: int
@@ -151,10 +151,8 @@ def _ended(vacant: Vacancies, first: date) -> dict[str, date]:
 
 def _taken(row: Any, vacant: Vacancies, answers: Answers) -> Mapping[str, str]:
     n = len(_ended(vacant, row.valid_from))
-    back = (
-        f"let the territories of {n} of them go on, which ended with this release: --reopen-territories; " if n else ""
-    )
-    return require_units(vacant, answers, f"Withdrawing release {row.id}", remedy=back)
+    go_on = f"  let {n} territories go on that ended with this release or since: --reopen-territories\n" if n else ""
+    return require_units(vacant, answers, f"Withdrawing release {row.id}", remedy=go_on)
 
 
 def _unmet(connection: Connection, row: Any, register: Register) -> list[str]:
@@ -198,7 +196,13 @@ def _standing_before(case: Any) -> str:
 
 
 def _changed(p: Platform, case: Any, after: str) -> Changed:
-    what = "ruled" if case.ruled else "acted_on" if case.stepped else "restored" if case.before_seq else "came_in"
+    whats = {
+        "closed": case.state == "closed",
+        "ruled": case.ruled,
+        "acted_on": case.stepped,
+        "came_in": not case.before_seq,
+    }
+    what = next((word for word, holds in whats.items() if holds), "restored")
     return Changed(case_no(p, case.received_on, case.id), case.received_on, case.state, standing(case), after, what)
 
 

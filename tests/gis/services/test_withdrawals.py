@@ -17,6 +17,7 @@ from gis.reports import Report
 from gis.rights import ALL
 from gis.services import boundaries, casework, desk, precedents, registers
 from gis.services.cases import case
+from gis.services.listing import SHOWN, Changed, tally
 from gis.services.locating import locate
 from gis.services.platform import Platform
 
@@ -291,3 +292,15 @@ def test_a_release_that_never_woke_is_withdrawn_without_a_question(platform: Pla
     territories(platform, *FOLLOWED)
     found = withdrawn(platform, staged(platform, RECODED))
     assert (found.awake, found.left, found.reopened) == (False, (), ())
+
+
+def test_the_first_of_many_cases_are_those_that_somebody_must_send_on() -> None:
+    day = FIRST
+    same = [Changed(f"A{i}", day, "dispatched", "S1", "S1", "came_in") for i in range(30)]
+    closed = [Changed("B", day, "closed", "S1", "S2", "closed")]
+    moving = [Changed("C", day, "dispatched", "S1", "", "came_in")]
+    told = tally([*closed, *same, *moving])
+    assert told["first"] == ["C", *(f"A{i}" for i in range(SHOWN - 1))]
+    assert told["units"][0] == {"from": "S1", "to": "S1", "n": 30}
+    assert told["states"] == [{"state": "dispatched", "n": 31}, {"state": "closed", "n": 1}]
+    assert told["n"] == 32
