@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from etl.cli_releases import STEPS, accepted_of, by_option, json_option, pairs_of
 from gis.cli import platform_of, settings_of
 from gis.errors import BadOption, DatabaseDown, DatabaseMissing
 from gis.periods import local_day, parse_day
@@ -23,8 +24,6 @@ __all__ = ["boundaries"]
 
 Command = Callable[..., None]
 
-_by = click.option("--by", default="command line", show_default=True, help="Who acts; kept with the release.")
-_json = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 _FILE_OPTIONS = (
     click.option("--level", metavar="L", help="Level or map layer of a single file without a manifest."),
     click.option("--layer", metavar="NAME", help="Layer within a file, or file within a folder, that holds several."),
@@ -65,18 +64,8 @@ def boundaries() -> None:
     """Boundary releases: check, stage, compare, approve, activate, withdraw, export."""
 
 
-def _accepted(pairs: tuple[str, ...]) -> dict[str, str]:
-    return _pairs(pairs, ":", "--accept", "FINDING:REASON, for example prefix:'codes follow next year'")
-
-
-def _pairs(texts: tuple[str, ...], mark: str, option: str, wanted: str) -> dict[str, str]:
-    out: dict[str, str] = {}
-    for text in texts:
-        key, found, value = text.partition(mark)
-        if not found or not key.strip() or not value.strip():
-            raise BadOption(f"{option} is {text!r}; wanted {wanted}.")
-        out[key.strip()] = value.strip()
-    return out
+for step in STEPS:
+    boundaries.add_command(step)
 
 
 def _asked(options: Mapping[str, Any]) -> Asked:
@@ -142,13 +131,13 @@ def _check(ctx: click.Context, path: str, options: Mapping[str, Any]) -> Checked
 @click.argument("path")
 @_file_options
 @click.option("-o", "--output", metavar="FILE", help="Also write the findings as a GeoPackage for QGIS.")
-@_json
+@json_option
 @click.pass_context
 def check(ctx: click.Context, /, path: str, output: str | None, **options: Any) -> None:
     """Check a delivery or one file and print every finding; never writes. Exit 1 when something blocks it."""
     from etl import report
 
-    accepted = _accepted(options["accept"])
+    accepted = accepted_of(options["accept"])
     checked = _check(ctx, path, options)
     blocking = checked.blocking(accepted)
     if output:
@@ -169,8 +158,8 @@ def check(ctx: click.Context, /, path: str, output: str | None, **options: Any) 
     "--tolerance", type=float, metavar="M", help="Lines this close are the same (default: the line accuracy)."
 )
 @click.option("--missing", type=int, metavar="N", help="Confirm that N areas of full layers are really gone.")
-@_by
-@_json
+@by_option
+@json_option
 @click.pass_context
 def stage(
     ctx: click.Context,
@@ -186,7 +175,7 @@ def stage(
     from etl import report
     from gis.services import boundaries as service
 
-    accepted = _accepted(options["accept"])
+    accepted = accepted_of(options["accept"])
     day = parse_day(valid_from, name="--valid-from") if valid_from else None
     delivery = _check(ctx, path, options).require_clean(accepted, valid_from=day)
     p = platform_of(ctx)
@@ -209,8 +198,8 @@ def stage(
 @click.argument("release", type=int)
 @click.option("--same", multiple=True, metavar="LEVEL:OLD=NEW", help="Correct the lineage: these are the same area.")
 @click.option("--reason", help="Why the lineage is corrected; kept with the release.")
-@_by
-@_json
+@by_option
+@json_option
 @click.pass_context
 def diff(ctx: click.Context, release: int, same: tuple[str, ...], reason: str | None, by: str, as_json: bool) -> None:
     """What a release changes: areas the same, moved, renamed, re-coded, split, merged, with m² and lineage."""
@@ -232,132 +221,11 @@ def diff(ctx: click.Context, release: int, same: tuple[str, ...], reason: str | 
 
 
 def _levels(same: tuple[str, ...]) -> list[tuple[str, str]]:
-    return [(level, pair) for text in same for level, pair in _pairs((text,), ":", "--same", "LEVEL:OLD=NEW").items()]
+    return [(level, pair) for text in same for level, pair in pairs_of((text,), ":", "--same", "LEVEL:OLD=NEW").items()]
 
 
 def _one_pair(text: str) -> tuple[str, str]:
-    return next(iter(_pairs((text,), "=", "--same", "LEVEL:OLD=NEW").items()))
-
-
-@boundaries.command()
-@click.argument("release", type=int)
-@click.option("--successor", multiple=True, metavar="OLD=NEW", help="Which area takes the place of one that ends.")
-@_json
-@click.pass_context
-def impact(ctx: click.Context, release: int, successor: tuple[str, ...], as_json: bool) -> None:
-    """What waking a release would change: from unit to unit for open cases and parts, rules that name ending areas."""
-    from etl import report
-    from gis.services import boundaries as service
-
-    chosen = _pairs(successor, "=", "--successor", "OLD=NEW")
-    found = service.impact(platform_of(ctx), release, successors=chosen)
-    if as_json:
-        click.echo(json.dumps(found.as_json(), ensure_ascii=False))
-        return
-    report.show_impact(found.as_json())
-
-
-@boundaries.command()
-@click.argument("release", type=int)
-@_by
-@click.pass_context
-def renew(ctx: click.Context, release: int, by: str) -> None:
-    """Compare a lapsed release anew with what is in force by now; it becomes a new release."""
-    from gis.services import boundaries as service
-
-    staged = service.renew(platform_of(ctx), release, by=by, now=datetime.now(UTC))
-    click.echo(f"Release {release} is withdrawn; its delivery is release {staged.release_id} now.")
-
-
-@boundaries.command()
-@click.argument("release", type=int)
-@_by
-@click.pass_context
-def approve(ctx: click.Context, release: int, by: str) -> None:
-    """Vouch for a staged release; who staged it cannot."""
-    from gis.services import boundaries as service
-
-    service.approve(platform_of(ctx), release, by=by, now=datetime.now(UTC))
-    if by == service.UNNAMED:
-        click.echo("Nobody was named: give --by NAME, so that it is known who vouched.", err=True)
-    click.echo(f"Release {release} is approved. Next: gridward boundaries activate {release}")
-
-
-@boundaries.command()
-@click.argument("release", type=int)
-@click.option("--successor", multiple=True, metavar="OLD=NEW", help="Which area takes the place of one that ends.")
-@click.option(
-    "--open-cases",
-    type=click.Choice(["default", "keep", "move", "ask"]),
-    default="default",
-    show_default=True,
-    help="What becomes of open cases with another unit; default: those not yet sent out move, the others keep theirs.",
-)
-@click.option("--no-dump", is_flag=True, help="Do not write a dump of the database first.")
-@_by
-@click.pass_context
-def activate(
-    ctx: click.Context, release: int, successor: tuple[str, ...], open_cases: str, no_dump: bool, by: str
-) -> None:
-    """Wake an approved release: from its first day on every answer is given by it."""
-    from gis.services import boundaries as service
-
-    chosen = _pairs(successor, "=", "--successor", "OLD=NEW")
-    now = datetime.now(UTC)
-    if not no_dump:
-        _dump(ctx, release, now)
-    counts = service.activate(platform_of(ctx), release, by=by, now=now, policy=open_cases, successors=chosen)
-    click.echo(f"Release {release} is active.")
-    if counts:
-        click.echo(
-            f"Open cases: {counts['moved']} moved, {counts['kept']} kept with a notice, {counts['asked']} to ask."
-        )
-    else:
-        click.echo("Its first day is still to come; open cases are decided on that day.")
-
-
-def _dump(ctx: click.Context, release: int, now: datetime) -> None:
-    """A way back beside the withdrawal: the whole database, before anything is changed."""
-    from gis.services import database
-
-    settings = settings_of(ctx)
-    if settings.database_url:
-        click.echo("The database is your own: it was not dumped.", err=True)
-        return
-    folder = settings.var / "dumps"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"before-release-{release}-{now:%Y%m%dT%H%M%S}.dump"
-    database.dump(settings, path)
-    click.echo(f"The database was dumped to {path}.")
-
-
-@boundaries.command()
-@click.argument("release", type=int)
-@click.option("--reason", required=True, help="Why; kept with the release.")
-@_by
-@click.pass_context
-def withdraw(ctx: click.Context, release: int, reason: str, by: str) -> None:
-    """Send a release back to sleep: every answer is again the one before it woke."""
-    from gis.services import boundaries as service
-
-    if not reason.strip():
-        raise BadOption("--reason is empty; say why the release is withdrawn.")
-    left = service.withdraw(platform_of(ctx), release, by=by, reason=reason, now=datetime.now(UTC))
-    click.echo(f"Release {release} is withdrawn.")
-    if left:
-        click.echo(
-            f"{len(left)} case(s) were decided on it or have moved on since; look at them: {', '.join(left[:20])}"
-        )
-
-
-@boundaries.command()
-@click.pass_context
-def due(ctx: click.Context) -> None:
-    """Decide open cases anew for active releases whose first day has come; a running web server does it by itself."""
-    from gis.services import boundaries as service
-
-    done = service.wake_due(platform_of(ctx), now=datetime.now(UTC))
-    click.echo(f"Releases: {', '.join(map(str, done))}." if done else "Nothing is due.")
+    return next(iter(pairs_of((text,), "=", "--same", "LEVEL:OLD=NEW").items()))
 
 
 @boundaries.command()
@@ -380,7 +248,7 @@ def export(ctx: click.Context, level: str, at: str | None, as_known: str | None,
 
 
 @boundaries.command("list")
-@_json
+@json_option
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
     """Every release with its state, oldest first."""

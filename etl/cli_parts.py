@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from etl.part_tables import PartsFile
 from etl.parts import COLUMNS, read_parts
+from etl.sheets import write_csv
 from gis.cli import platform_of
 from gis.errors import BadOption
 from gis.parts import SCHEMES
@@ -127,19 +127,9 @@ def export_parts(ctx: click.Context, output: str, release: int | None, changed_s
     click.echo(f"{len(found.frame)} parts{changed} written to {path}, with the codes of release {found.release}")
 
 
-def _safe(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe before it; no value is an empty cell."""
-    if isinstance(value, str):
-        return "'" + value if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-    return "" if value is None else value
-
-
 def _write_csv(found: service.Exported, _: Platform, path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8-sig") as file:  # the mark makes spreadsheets read UTF-8
-        writer = csv.writer(file)
-        writer.writerow([_safe(name) for name in found.frame.columns])
-        columns = [found.frame[name].tolist() for name in found.frame.columns]
-        writer.writerows([_safe(value) for value in row] for row in zip(*columns, strict=True))
+    columns = [found.frame[name].tolist() for name in found.frame.columns]
+    write_csv(path, found.frame.columns.tolist(), zip(*columns, strict=True))
 
 
 def _write_gpkg(found: service.Exported, p: Platform, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 import time
@@ -16,6 +15,7 @@ import click
 
 from etl.cli_assign import assign
 from etl.reports import LISTED, Columns, Rejected, ReportFile, Reports, reject_limit
+from etl.sheets import write_csv
 from gis.acts import Act
 from gis.cli import platform_of
 from gis.errors import BadOption, FileFault
@@ -228,24 +228,12 @@ def export(ctx: click.Context, output: str) -> None:
     click.echo(f"{n} cases written to {path}")
 
 
-def _safe(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe before it."""
-    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-
-
 def _rows(p: Platform) -> Iterator[tuple[Any, ...]]:
     return case_service.export(p, rights=ALL)
 
 
 def _write_csv(p: Platform, path: Path) -> int:
-    n = 0
-    with path.open("w", newline="", encoding="utf-8-sig") as file:  # the mark makes spreadsheets read UTF-8
-        writer = csv.writer(file)
-        writer.writerow(case_service.export_columns(p))
-        for row in _rows(p):
-            writer.writerow([_safe(value) for value in row])
-            n += 1
-    return n
+    return write_csv(path, case_service.export_columns(p), _rows(p))
 
 
 def _frame(p: Platform) -> Any:

@@ -20,10 +20,28 @@ from gis.crs import wkt_of
 from gis.errors import BadOption
 from gis.place import Place
 from gis.services.in_force import AreasOn
+from gis.services.listing import SHOWN
 
-__all__ = ["as_json", "counts", "show", "show_diff", "show_impact", "write_areas", "write_findings"]
+__all__ = [
+    "as_json",
+    "counts",
+    "show",
+    "show_diff",
+    "show_impact",
+    "show_withdrawal",
+    "write_areas",
+    "write_findings",
+]
 
 _STYLE: Final = {"error": "bold red", "warning": "yellow", "note": "dim"}
+#: why a case is for a person to look at
+_WHAT: Final = {
+    "came_in": "decided on it first",
+    "ruled": "ruled by a person since",
+    "acted_on": "with steps taken",
+    "asked": "sent to the border desk by it",
+    "closed": "closed, which stay as they are",
+}
 _DRIVERS: Final = {
     ".gpkg": "GPKG",
     ".geojson": "GeoJSON",
@@ -126,12 +144,65 @@ def show_impact(found: Mapping[str, Any]) -> None:
     console = _console()
     cases = sum(row["n"] for row in found["open_cases"])
     console.print(f"  impact: {cases} open case(s) change their unit or state; {found['looked_at']} were looked at.")
-    for title, rows in (("open cases", found["open_cases"]), ("parts", found["parts"])):
-        for row in rows:
-            console.print(f"    {title}: {escape(row['from'] or 'none')} → {escape(row['to'] or 'none')}: {row['n']}")
+    _show_pairs(console, "open cases", found["open_cases"])
+    _show_cases(console, found["release"], found["states"], found["first_cases"], cases)
+    _show_pairs(console, "parts", found["parts"])
     for row in found["ending"]:
         then = row["successor"] or "no successor: choose one with --successor"
         console.print(f"    {escape(row['code'])} ends and is named by a territory or rule → {escape(then)}")
+    _show_vacant(console, found["no_unit"])
+
+
+def show_withdrawal(found: Mapping[str, Any]) -> None:
+    """Print a withdrawal: cases that get their decision back, cases for a person, areas without a unit."""
+    console = _console()
+    below = f"release {found['below']}" if found["below"] else "no release"
+    back, left = found["restored"], found["left"]
+    console.print(f"  from {found['valid_from']} on {below} is in force instead.")
+    console.print(f"  restored: {back['n']} case(s) with the decision from before.")
+    _show_pairs(console, "restored", back["units"])
+    why = ", ".join(f"{row['n']} {_WHAT[row['what']]}" for row in left["what"])
+    console.print(f"  to look at: {left['n']} case(s){f': {why}' if why else ''}.")
+    _show_pairs(console, f"as {below} says", left["units"])
+    _show_cases(console, found["release"], left["states"], left["first"], left["n"])
+    for code in found["unmet"]:
+        console.print(f"    {escape(code)} is an area of this release only; territories and rules that name it rest.")
+    if found["reopened"]:
+        console.print(f"    territories that go on: {escape(', '.join(found['reopened']))}")
+    _show_vacant(console, found["no_unit"])
+
+
+def _show_pairs(console: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    for row in rows:
+        if row["from"] != row["to"]:
+            console.print(f"    {title}: {escape(row['from'] or 'none')} → {escape(row['to'] or 'none')}: {row['n']}")
+    same = sum(row["n"] for row in rows if row["from"] == row["to"])
+    if same:
+        console.print(f"    {title}: {same} the same as now")
+
+
+def _show_cases(
+    console: Console, release: int, states: Sequence[Mapping[str, Any]], first: Sequence[str], n: int
+) -> None:
+    """By state, the first of them, and where all of them are."""
+    if n:
+        by_state = ", ".join(f"{row['n']} {row['state']}" for row in states)
+        console.print(f"    by state: {by_state}")
+        console.print(f"    {'the first' if n > len(first) else 'they are'}: {', '.join(first)}")
+        console.print(f"    all of them: gridward boundaries impact {release} -o FILE.csv")
+
+
+def _show_vacant(console: Console, found: Mapping[str, Any]) -> None:
+    new = found["new"]
+    if new:
+        console.print(f"  [yellow]no-unit: {len(new)} area(s) would be no unit's territory:[/]")
+    for row in new[:SHOWN]:
+        was = f", {row['unit']}'s until {row['ended']}" if row["ended"] else ""
+        console.print(f"    {escape(row['code'])} {escape(row['name'])} from {row['from']} on{escape(was)}")
+    if len(new) > SHOWN:
+        console.print(f"    … and {len(new) - SHOWN} more; --json lists them")
+    if found["old"]:
+        console.print(f"    {found['old']} more have none without this step too")
 
 
 def write_findings(checked: Checked, path: Path, place: Place) -> None:

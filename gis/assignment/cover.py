@@ -44,9 +44,7 @@ class Space:
 
     def __init__(self, register: Register, known: Known, day: date) -> None:
         self.register, self.known = register, known
-        self.alive = frozenset(
-            u.code for u in register.units if u.valid_from <= day and (u.valid_to is None or day < u.valid_to)
-        )
+        self.alive = register.standing(day)
         units = ("", *sorted({u.code for u in register.units}))
         self.answers: dict[str, Sequence[Any]] = {
             "category": sorted(register.categories),

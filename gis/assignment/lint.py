@@ -11,8 +11,9 @@ from typing import Final, Literal
 
 from gis.assignment.cover import MOST_PIECES, Box, Known, Space, covered, overlap
 from gis.assignment.responsibility import Register, stands_at
+from gis.assignment.vacancies import unheld
 from gis.rules import FROM_PART, WEEK, Rule, hours_of
-from gis.units import Territory, Unit
+from gis.units import Unit
 
 __all__ = ["Finding", "Kind", "holes", "lint"]
 
@@ -66,17 +67,14 @@ def holes(register: Register, known: Known, *, day: date) -> list[tuple[str, str
     """
     space = Space(register, known, day)
     boxes = [space.box(rule) for rule in register.rules if _stands(rule, space.alive, day)]
-    holder = {t.area_code: t.unit for t in register.territories if _in_force(t, day)}
-    external, out = register.external(), []
-    for area, inside in _below(known).items():
-        unit = holder.get(area, "")
-        if unit not in space.alive:
-            ours = unit != "" and unit not in external
-            out += [
-                (category, area)
-                for category in register.categories
-                if not (ours and covered(space.part(category, inside), boxes))
-            ]
+    holder, external, below, out = register.holders(day), register.external(), _below(known), []
+    for area in unheld(register, below, day):
+        ours = holder.get(area, "") not in ("", *external)
+        out += [
+            (category, area)
+            for category in register.categories
+            if not (ours and covered(space.part(category, below[area]), boxes))
+        ]
     return sorted(out)
 
 
@@ -91,7 +89,7 @@ def _below(known: Known) -> dict[str, list[str]]:
     return out
 
 
-def _in_force(row: Unit | Territory | Rule, day: date) -> bool:
+def _in_force(row: Unit | Rule, day: date) -> bool:
     return row.valid_from <= day and (row.valid_to is None or day < row.valid_to)
 
 

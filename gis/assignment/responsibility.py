@@ -59,6 +59,14 @@ class Register:
     def external(self) -> frozenset[str]:
         return frozenset(unit.code for unit in self.units if unit.kind == "external")
 
+    def standing(self, day: date) -> frozenset[str]:
+        """The units that exist on a day."""
+        return frozenset(unit.code for unit in self.units if unit.valid_from <= day and _lasts(unit, day))
+
+    def holders(self, day: date) -> dict[str, str]:
+        """Area of the unit level -> the unit whose territory it is on a day, existing or not."""
+        return {t.area_code: t.unit for t in self.territories if t.valid_from <= day and _lasts(t, day)}
+
     def part_types_of(self, matters: Matters) -> Objects:
         """For each matter the prefixes of the part types that its category is about, () for none."""
         words = matters.category.tolist()
@@ -70,18 +78,36 @@ class Register:
     def succeeded(self, chosen: Sequence[tuple[str, str, date]]) -> Register:
         """With (ending area, its successor, first day): territories and rules that named the one name the other too.
 
-        A territory that the successor has by itself goes before. The rows stored stay as they are, so that taking a
-        release back takes its successions back.
+        From the day on which the successor has a territory of its own, that one counts. The rows stored stay as they
+        are, so that taking a release back takes its successions back.
         """
         territories, rules = list(self.territories), list(self.rules)
         for ending, successor, day in chosen:
-            own = [t for t in territories if t.area_code == successor and (t.valid_to is None or t.valid_to > day)]
-            alive = [t for t in territories if t.area_code == ending and (t.valid_to is None or t.valid_to > day)]
-            if not own:
-                territories += [replace(t, area_code=successor, valid_from=max(t.valid_from, day)) for t in alive]
-            named = [r for r in rules if r.area == ending and (r.valid_to is None or r.valid_to > day)]
+            alive = [t for t in territories if _lasts(t, day)]
+            own = min((t.valid_from for t in alive if t.area_code == successor), default=None)
+            territories += [
+                replace(t, area_code=successor, valid_from=start, valid_to=stop)
+                for t in alive
+                if t.area_code == ending
+                and (start := max(t.valid_from, day)) < ((stop := _earlier(t.valid_to, own)) or date.max)
+            ]
+            named = [r for r in rules if r.area == ending and _lasts(r, day)]
             rules += [replace(r, area=successor, valid_from=max(r.valid_from, day)) for r in named]
         return replace(self, territories=tuple(territories), rules=tuple(rules))
+
+    def named_from(self, day: date) -> frozenset[str]:
+        """The areas that a territory or a rule names on a day or later."""
+        named = [t.area_code for t in self.territories if _lasts(t, day)]
+        return frozenset(named + [r.area for r in self.rules if r.area and _lasts(r, day)])
+
+
+def _lasts(row: Unit | Territory | Rule, day: date) -> bool:
+    return row.valid_to is None or row.valid_to > day
+
+
+def _earlier(a: date | None, b: date | None) -> date | None:
+    """The earlier of two ends, None = never."""
+    return min(a or date.max, b or date.max) if a or b else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,23 +12,30 @@ from gis.analysis.changes import compare
 from gis.errors import RightsRefused, StepRefused
 from gis.periods import local_day
 from gis.rights import ALL
-from gis.services.casework import case_no, place_again
+from gis.services.casework import place_again
 from gis.services.changes import as_json, side_of_level
-from gis.services.impact import Impact, apply, measure, require_policy, take_back
+from gis.services.impact import Impact, apply, measure, require_policy
+from gis.services.listing import Changed
 from gis.services.platform import Platform
 from gis.services.staging import Staged, renew, stage
-from gis.services.steps import UNNAMED, release_row, require_step, take_step
+from gis.services.steps import UNNAMED, Answers, release_row, require_step, take_step
+from gis.services.vacant import NO_UNIT, require_units
+from gis.services.withdrawals import Withdrawal, foresee, withdraw
 from gis.store import areas as store
 from gis.store import releases as records
 from gis.store.engine import Connection
 
 __all__ = [
     "UNNAMED",
+    "Answers",
+    "Changed",
     "Staged",
+    "Withdrawal",
     "activate",
     "approve",
     "correct",
     "diff",
+    "foresee",
     "history",
     "impact",
     "releases",
@@ -104,8 +111,11 @@ def impact(
         return measure(p, connection, release_id, chosen=successors or {}, everything=everything)
 
 
-def approve(p: Platform, release_id: int, *, by: str, now: datetime) -> None:
-    """A person other than the stager vouches for a staged release: for this content, on this base, with this impact."""
+def approve(p: Platform, release_id: int, *, by: str, now: datetime, answers: Answers | None = None) -> None:
+    """A person other than the stager vouches for a staged release: for this content, on this base, with this impact.
+
+    Refused where areas would be without a unit, unless that is taken with a reason (`answers.accepted`).
+    """
     with p.store.begin(ALL) as connection:
         store.lock_boundaries(connection, alone=True)
         row = release_row(connection, release_id)
@@ -117,7 +127,9 @@ def approve(p: Platform, release_id: int, *, by: str, now: datetime) -> None:
             )
         _require_its_base(connection, row)
         seen = measure(p, connection, release_id, chosen={})
+        taken = require_units(seen.vacant, answers or Answers(), f"Release {release_id}")
         told = {"hash": row.hash, "base": row.base_id, "impact": seen.digest(), "seen": seen.as_json()}
+        told["accepted"] = taken
         bound = json.dumps(told, ensure_ascii=False)
         take_step(connection, release_id, "approved", Act(by, now), bound=bound)
 
@@ -129,25 +141,30 @@ def activate(
     by: str,
     now: datetime,
     policy: str = "default",
-    successors: Mapping[str, str] | None = None,
+    answers: Answers | None = None,
 ) -> dict[str, int]:
     """Wake an approved release: from its valid_from on, every answer is given by it.
 
     One transaction: successors, the step, the areas' periods, and, once its first day has come, the open cases by
     `policy` (default, keep, move, ask). Refused while a territory or rule names an area that ends without a successor,
-    and when the impact is of another kind than the one approved. Returns how many cases moved, kept, wait.
+    when the impact is of another kind than the one approved, and where areas would be without a unit of which nobody
+    took that. Returns how many cases moved, kept, wait.
     """
     require_policy(policy)
+    answers = answers or Answers()
     with p.store.begin(ALL) as connection:
         store.lock_boundaries(connection, alone=True)
         row = release_row(connection, release_id)
         require_step(row, "active")
         _require_its_place(connection, row)
-        found = measure(p, connection, release_id, chosen=successors or {})
-        _require_successors(found, successors or {})
-        _require_approved(connection, row, None if successors else found)
+        found = measure(p, connection, release_id, chosen=answers.successors)
+        _require_successors(found, answers.successors)
+        bound = _require_approved(connection, row, None if answers.successors else found)
+        seen = _taken_at_approval(bound)
+        taken = require_units(found.vacant, answers, f"Release {release_id}", seen=seen)
         records.add_successors(connection, release_id, found.proposed, Act(by, now))
-        take_step(connection, release_id, "active", Act(by, now), bound=json.dumps({"policy": policy}))
+        bound = {"policy": policy, "accepted": taken}
+        take_step(connection, release_id, "active", Act(by, now), bound=json.dumps(bound, ensure_ascii=False))
         store.rewake(connection)
         today = local_day(now, p.place.timezone)
         place_again(p, connection, today)
@@ -176,12 +193,19 @@ def wake_due(p: Platform, *, now: datetime, by: str = "gridward") -> list[int]:
     return done
 
 
-def _require_approved(connection: Connection, row: Any, found: Impact | None) -> None:
-    """An approval is for what was seen: another base or content, or other ending areas, need another look.
+def _taken_at_approval(bound: Mapping[str, Any]) -> set[str]:
+    """The areas without a unit that the approval took."""
+    taken = NO_UNIT in bound.get("accepted", {})
+    return {row["code"] for row in bound["seen"]["no_unit"]["new"]} if taken else set()
+
+
+def _require_approved(connection: Connection, row: Any, found: Impact | None) -> Mapping[str, Any]:
+    """An approval is for what was seen: another base or content, or other ending areas, need another look. Returns what
+    it is bound to.
 
     None for `found`: successors were chosen at activation, under the name of who activates.
     """
-    bound = records.steps(connection, row.id)[-1].bound
+    bound: Mapping[str, Any] = records.steps(connection, row.id)[-1].bound
     if bound and (bound["hash"], bound["base"]) != (row.hash, row.base_id):
         raise StepRefused(f"Release {row.id} is not what was approved; stage its delivery again.")
     if bound and found is not None and bound["impact"] != found.digest():
@@ -189,6 +213,7 @@ def _require_approved(connection: Connection, row: Any, found: Impact | None) ->
             f"The impact of release {row.id} is not the one that was approved: territories or rules name other ending "
             f"areas by now. See `gridward boundaries impact {row.id}` and approve it again."
         )
+    return bound
 
 
 def _require_successors(found: Impact, chosen: Mapping[str, str]) -> None:
@@ -223,27 +248,6 @@ def _require_its_place(connection: Connection, found: Any) -> None:
         )
 
 
-def withdraw(p: Platform, release_id: int, *, by: str, reason: str, now: datetime) -> list[str]:
-    """Send a release back to sleep: every answer is again the one given before it woke.
-
-    Cases that it moved get their decision back; returns the numbers of those a person must look at: steps were taken
-    since, or they came in while it was in force. Refused below a release that was compared with it.
-    """
-    with p.store.begin(ALL) as connection:
-        store.lock_boundaries(connection, alone=True)
-        row = release_row(connection, release_id)
-        above = [r.id for r in store.releases(connection) if r.step == "active" and r.base_id == release_id]
-        if above:
-            raise StepRefused(f"Release {above[0]} rests on release {release_id}; withdraw {above[0]} first.")
-        take_step(connection, release_id, "withdrawn", Act(by, now, reason))
-        if row.step != "active":
-            return []
-        store.rewake(connection)
-        place_again(p, connection, local_day(now, p.place.timezone))
-        _, left = take_back(connection, release_id, Act(by, now, reason))
-        return [case_no(p, case.received_on, case.id) for case in left]
-
-
 def releases(p: Platform) -> list[dict[str, Any]]:
     """Every release, oldest first, as `boundaries list` and the API show it."""
     with p.store.begin(ALL) as connection:
@@ -275,7 +279,16 @@ def history(p: Platform, release_id: int) -> dict[str, Any]:
         "base": row.base_id,
         "line_accuracy_m": row.line_accuracy_m,
         "accepted": [list(pair) for pair in row.accepted],
-        "steps": [{"step": s.step, "at": s.at.isoformat(), "by": s.by, "reason": s.reason} for s in steps],
+        "steps": [
+            {
+                "step": s.step,
+                "at": s.at.isoformat(),
+                "by": s.by,
+                "reason": s.reason,
+                "accepted": s.bound.get("accepted", {}),
+            }
+            for s in steps
+        ],
         "effects": [
             {"step": e.step, "at": e.at.isoformat(), "by": e.by, "policy": e.policy, "counts": e.counts}
             for e in effects

@@ -19,12 +19,17 @@ from gis.assignment.evidence import Decisions, decide
 from gis.assignment.locator import Locator
 from gis.assignment.matters import Matters
 from gis.assignment.places import REACH_M
+from gis.assignment.responsibility import Register
 from gis.assignment.uncertainty import REACH
+from gis.assignment.vacancies import Vacancies, vacancies
 from gis.assignment.workflow import TRANSITIONS
 from gis.errors import BadOption
+from gis.services.casework import case_no
 from gis.services.columns import decision_columns
+from gis.services.listing import Changed, pairs, tally
 from gis.services.platform import Platform
 from gis.services.precedents import touched
+from gis.services.vacant import side, vacant_as_json
 from gis.services.worlds import features_of, world_of
 from gis.store import areas as area_store
 from gis.store import releases as records
@@ -33,7 +38,16 @@ from gis.store.engine import Connection
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["POLICIES", "Impact", "apply", "measure", "proposed_successors", "require_policy", "take_back"]
+__all__ = [
+    "POLICIES",
+    "Impact",
+    "apply",
+    "measure",
+    "proposed_successors",
+    "require_policy",
+    "standing",
+    "standings",
+]
 
 #: what becomes of open cases whose answer changes; default: who has not been sent out yet moves, who has been keeps it
 POLICIES: Final = ("default", "keep", "move", "ask")
@@ -57,23 +71,24 @@ class Impact:
     parts: Mapping[tuple[str, str], int]
     ending: Sequence[str]  #: area codes that end while a territory or rule names them
     proposed: Mapping[str, str]  #: ending code -> successor, from the lineage
-    precedents: Sequence[int] = ()  #: precedents in force whose ground meets ground that changes
+    precedents: Sequence[int]  #: precedents in force whose ground meets ground that changes
+    vacant: Vacancies  #: areas that would be without a unit
+    cases: Sequence[Changed]  #: the affected cases as they are told, in the order of `rows`
 
     def as_json(self) -> dict[str, Any]:
         """The impact as it is shown; lists sorted by number, the largest first."""
-
-        def pairs(counts: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
-            ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-            return [{"from": a, "to": b, "n": n} for (a, b), n in ordered]
-
+        told = tally(self.cases)
         return {
             "release": self.release_id,
             "base": self.base_id,
             "looked_at": self.looked_at,
-            "open_cases": pairs(self.units),
+            "open_cases": told["units"],
+            "states": told["states"],
+            "first_cases": told["first"],
             "parts": pairs(self.parts),
             "ending": [{"code": code, "successor": self.proposed.get(code)} for code in self.ending],
             "precedents": list(self.precedents),
+            "no_unit": vacant_as_json(self.vacant),
         }
 
     def digest(self) -> str:
@@ -101,20 +116,27 @@ def measure(
     if everything:
         changed = shapely.to_wkb(shapely.box(-1e8, -1e8, 1e8, 1e8))
     rows = records.candidates(connection, release_id, changed=changed, reach=REACH, lines=_other_lines(connection, row))
-    ending = records.ending_codes(connection, release_id, row.base_id)
+    before = p.register(connection)
+    ending = _ending(connection, row, before)
     proposed = _proposed(records.lineage(connection, release_id) if ending else [], ending) | {
         k: v for k, v in chosen.items() if k in ending
     }
-    register = p.register(connection).succeeded([(a, b, row.valid_from) for a, b in proposed.items()])
+    register = before.succeeded([(a, b, row.valid_from) for a, b in proposed.items()])
+    sides = (side(p, connection, row.base_id, before), side(p, connection, release_id, register))
     decisions = _decide_again(p, connection, release_id, register, rows, row.valid_from)
     affected = _affected(rows, decisions)
     kept = [rows[i] for i in affected]
     again = _decide_again(p, connection, release_id, register, kept, row.valid_from)
-    units = Counter(zip(map(_standing, kept), _standings(again), strict=True))
+    cases = [
+        Changed(case_no(p, r.received_on, r.id), r.received_on, r.state, standing(r), after, "changes")
+        for r, after in zip(kept, standings(again), strict=True)
+    ]
+    units = Counter((case.before, case.after) for case in cases)
     parts = _parts(connection, ground, (old, new), register, (depth, row.valid_from))
     held = touched(register.precedents, ground, row.valid_from)
     return Impact(
-        release_id, row.base_id, row.valid_from, len(rows), kept, again, units, parts, ending, proposed, held
+        release_id, row.base_id, row.valid_from, len(rows), kept, again, units, parts, ending, proposed, held,
+        vacancies(*sides, row.valid_from), cases,
     )  # fmt: skip
 
 
@@ -165,11 +187,17 @@ def _joined(a: Any | None, b: Any | None) -> Any | None:
     return shapely.union(a, b) if a is not None and b is not None else (b if a is None else a)
 
 
-def proposed_successors(connection: Connection, release_id: int) -> dict[str, str]:
+def proposed_successors(connection: Connection, release_id: int, register: Register) -> dict[str, str]:
     """Ending code -> the area that would take its place, by the lineage of a release that is not awake yet."""
     row = next(r for r in area_store.releases(connection) if r.id == release_id)
-    ending = records.ending_codes(connection, release_id, row.base_id)
+    ending = _ending(connection, row, register)
     return _proposed(records.lineage(connection, release_id) if ending else [], ending)
+
+
+def _ending(connection: Connection, row: Any, register: Register) -> list[str]:
+    """Areas that end while a territory or rule names them: by itself, or as the successor of one that ended before."""
+    named = register.named_from(row.valid_from)
+    return [code for code in records.ending_codes(connection, row.id, row.base_id) if code in named]
 
 
 def _proposed(lineage: Sequence[Sequence[Any]], ending: Sequence[str]) -> dict[str, str]:
@@ -182,7 +210,7 @@ def _proposed(lineage: Sequence[Sequence[Any]], ending: Sequence[str]) -> dict[s
 
 
 def _decide_again(
-    p: Platform, connection: Connection, release_id: int, register: Any, rows: Sequence[Any], first: date
+    p: Platform, connection: Connection, release_id: int, register: Register, rows: Sequence[Any], first: date
 ) -> Decisions | None:
     if not rows:
         return None
@@ -215,11 +243,13 @@ def _affected(rows: Sequence[Any], d: Decisions | None) -> list[int]:
     ]
 
 
-def _standing(row: Any) -> str:
+def standing(row: Any) -> str:
+    """Who has a case by its decision: a unit, or `border_desk`, `outside`, `gap`."""
     return str(row.outcome if row.outcome != "located" else row.unit or row.forward_to or "")
 
 
-def _standings(d: Decisions | None) -> list[str]:
+def standings(d: Decisions | None) -> list[str]:
+    """Who would have each matter by these decisions, in the same words."""
     if d is None:
         return []
     units = np.where(d.rulings.unit != "", d.rulings.unit, d.rulings.forward_to)
@@ -227,15 +257,18 @@ def _standings(d: Decisions | None) -> list[str]:
 
 
 def _parts(
-    connection: Connection, ground: Any | None, locators: tuple[Locator, Locator], register: Any, at: tuple[int, date]
+    connection: Connection,
+    ground: Any | None,
+    locators: tuple[Locator, Locator],
+    register: Register,
+    at: tuple[int, date],
 ) -> Mapping[tuple[str, str], int]:
     """Parts on changed ground by the unit of their territory before and after."""
     if ground is None:
         return {}
     depth, day = at
     x, y = records.parts_on(connection, shapely.to_wkb(ground), day)
-    in_force = [t for t in register.territories if t.valid_from <= day and (t.valid_to is None or t.valid_to > day)]
-    territory = {t.area_code: t.unit for t in in_force}
+    territory = register.holders(day)
     sides = []
     for locator in locators:
         areas = locator.areas.levels[depth]
@@ -275,7 +308,7 @@ def _redecisions(impact: Impact, policy: str) -> pd.DataFrame:
     d, rows = impact.decided, impact.rows
     actions = [_action(row.state, policy) for row in rows]
     states = [str(s) if s in TRANSITIONS[row.state] else "border_desk" for row, s in zip(rows, d.state, strict=True)]  # type: ignore[union-attr]
-    would = _standings(d)
+    would = standings(d)
     now = [
         {"moved": new, "kept": row.state, "asked": "border_desk"}[action]
         for action, new, row in zip(actions, states, rows, strict=True)
@@ -288,32 +321,9 @@ def _redecisions(impact: Impact, policy: str) -> pd.DataFrame:
             "decided": [a == "moved" for a in actions],
             "kind": [now[i] if a != "kept" else "boundary" for i, a in enumerate(actions)],
             "note": [
-                f"release {impact.release_id}: {_standing(row)} -> {w}" for row, w in zip(rows, would, strict=True)
+                f"release {impact.release_id}: {standing(row)} -> {w}" for row, w in zip(rows, would, strict=True)
             ],
             "state": now,
             **decision_columns(d),  # type: ignore[arg-type]
         }
     )
-
-
-def take_back(connection: Connection, release_id: int, act: Act) -> tuple[dict[str, int], list[Any]]:
-    """Give cases that a release moved the decision they had before; returns counts, and cases for a person to look at:
-    those on which steps were taken since, those first decided on it, and those it sent to the border desk."""
-    import pandas as pd
-
-    rows = records.decided_on(connection, release_id)
-    back = [row for row in rows if row.redecided and row.stepped is None and row.ruled is None]
-    left = [row for row in rows if not (row.redecided and row.stepped is None and row.ruled is None)]
-    left += records.asked_by(connection, release_id)
-    if back:
-        frame = pd.DataFrame(
-            {
-                "received_on": [row.received_on for row in back],
-                "id": [row.id for row in back],
-                "note": [f"release {release_id} was withdrawn"] * len(back),
-            }
-        )
-        records.undecide(connection, frame, act)
-    counts = {"restored": len(back), "listed": len(left)}
-    records.add_effect(connection, release_id, "withdrawn", act, policy="", counts=counts)
-    return counts, left

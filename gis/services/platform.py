@@ -131,16 +131,16 @@ class Platform:
             ("locator", release_id), lambda: Locator(area_store.load_areas(connection, release_id, levels))
         )
 
-    def register(self, connection: Connection, *, known: Sequence[int] = ()) -> Register:
+    def register(self, connection: Connection, *, known: Sequence[int] = (), without: int | None = None) -> Register:
         """Units, territories, rules and precedents with all their versions, areas that ended replaced by their
-        successors; with `known`, ids of the newest rows, as the registers were then.
+        successors; with `known`, ids of the newest rows, as the registers were then; `without` a release's successors.
 
         Kept until the version of the registers changes: whoever changes one changes it in the same transaction.
         """
-        key = ("register", register_store.version(connection), tuple(known))
-        return self.keep(key, lambda: self._register(connection, tuple(known)))
+        key = ("register", register_store.version(connection), tuple(known), without)
+        return self.keep(key, lambda: self._register(connection, tuple(known), without))
 
-    def _register(self, connection: Connection, known: tuple[int, ...]) -> Register:
+    def _register(self, connection: Connection, known: tuple[int, ...], without: int | None) -> Register:
         marks = known or register_store.marks(connection)
         unit, territory, rule, category, precedent = marks
         categories = register_store.categories(connection, upto=category)
@@ -157,7 +157,7 @@ class Platform:
             names={row.code: (row.name, row.name_en or row.name) for row in categories},
             marks=marks,
         )
-        chosen = release_store.successors(connection)
+        chosen = [row for row in release_store.successors(connection) if row.release_id != without]
         return stored.succeeded([(row.ending, row.successor, row.valid_from) for row in chosen])
 
 

@@ -114,7 +114,7 @@ def _other(
         ended = [(row.ending, row.successor, row.valid_from) for row in release_store.successors(connection)]
         register = replace(register, rules=replace(register, territories=(), rules=tuple(rules)).succeeded(ended).rules)
     if release_id is not None:
-        always = [(a, b, date.min) for a, b in proposed_successors(connection, release_id).items()]
+        always = [(a, b, date.min) for a, b in proposed_successors(connection, release_id, register).items()]
         register = register.succeeded(always)
     return register
 

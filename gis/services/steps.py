@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gis.acts import Act
@@ -10,7 +11,7 @@ from gis.errors import NotFound, StepRefused
 from gis.store import areas as store
 from gis.store.engine import Connection
 
-__all__ = ["STEPS", "UNNAMED", "release_row", "require_step", "take_step"]
+__all__ = ["STEPS", "UNNAMED", "Answers", "release_row", "require_step", "take_step"]
 
 #: who acts when nobody was named: two unnamed people cannot be told apart, so they may both stage and approve
 UNNAMED: Final = "command line"
@@ -20,6 +21,16 @@ STEPS: Final[Mapping[str, tuple[str, ...]]] = {
     "active": ("approved",),
     "withdrawn": ("staged", "approved", "active"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a person answers to that which a step would leave open: who takes the place of areas that end (ending code
+    -> code), findings taken with a reason, and whether territories that ended with the step before go on."""
+
+    successors: Mapping[str, str] = field(default_factory=dict)
+    accepted: Mapping[str, str] = field(default_factory=dict)
+    reopen: bool = False
 
 
 def release_row(connection: Connection, release_id: int) -> Any:

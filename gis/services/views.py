@@ -282,8 +282,7 @@ def _territory_units(p: Platform, today: date) -> dict[str, tuple[str, str, str]
     with p.store.begin(PUBLIC) as connection:
         register = p.register(connection)
     names = {unit.code: (unit.name, unit.name_en or unit.name) for unit in register.units if _in_force(unit, today)}
-    owned = [t for t in register.territories if _in_force(t, today)]
-    return {t.area_code: (t.unit, *names.get(t.unit, (t.unit, t.unit))) for t in owned}
+    return {area: (unit, *names.get(unit, (unit, unit))) for area, unit in register.holders(today).items()}
 
 
 def _ranked(

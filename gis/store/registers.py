@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, text
@@ -16,7 +17,7 @@ from gis.units import Territory, Unit
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["REGISTERS", "Merged", "categories", "marks", "merge", "rules", "territories", "units", "version"]
+__all__ = ["REGISTERS", "Merged", "categories", "marks", "merge", "reopen", "rules", "territories", "units", "version"]
 
 #: table -> the numbers drawn for its rows, in the order in which they became known
 _MARKED: Final = {
@@ -118,6 +119,12 @@ def _array(words: Sequence[str]) -> str:
     """
     quoted = [word.replace("\\", "\\\\").replace('"', '\\"') for word in words]
     return "{" + ",".join(f'"{word}"' for word in quoted) + "}"
+
+
+def reopen(connection: Connection, ended: Mapping[str, date]) -> list[str]:
+    """Let the territories of areas go on that ended on these days; returns the areas whose do."""
+    values = {"codes": list(ended), "ended": list(ended.values())}
+    return sorted(connection.execute(text(sql_file("reopen_territories.sql")), values).scalars())
 
 
 def marks(connection: Connection) -> tuple[int, ...]:

@@ -125,23 +125,18 @@ def chosen(connection: Connection, release_id: int) -> dict[str, str]:
 
 
 def asked_by(connection: Connection, release_id: int) -> list[Any]:
-    """Cases that a release sent to the border desk and that still wait there: received_on, id."""
-    query = (
-        "SELECT c.received_on, c.id FROM cases c WHERE c.state = 'border_desk' AND EXISTS (SELECT FROM case_event e "
-        "WHERE e.received_on = c.received_on AND e.case_id = c.id AND e.kind = 'border_desk' AND e.note LIKE :note) "
-        "AND NOT EXISTS (SELECT FROM decision d WHERE d.received_on = c.received_on AND d.case_id = c.id "
-        "AND d.release_id = :id) ORDER BY c.received_on, c.id"
-    )
-    return list(connection.execute(text(query), {"id": release_id, "note": f"release {release_id}: %"}))
+    """Cases that a release sent to the border desk and that still wait there, with who has them by their decision."""
+    values = {"id": release_id, "note": f"release {release_id}: %"}
+    return list(connection.execute(text(sql_file("asked_by.sql")), values))
 
 
 def successors(connection: Connection) -> list[Any]:
-    """Successors of the releases that are active, in the order of their first days: ending, successor, valid_from."""
+    """Successors of the releases that are active, by their first days: ending, successor, valid_from, release_id."""
     return list(connection.execute(text(sql_file("successors.sql"))))
 
 
-def ending_codes(connection: Connection, release_id: int, base_id: int | None) -> list[str]:
-    """Codes of areas that the release below has and this one has not, and that a territory or rule names."""
+def ending_codes(connection: Connection, release_id: int | None, base_id: int | None) -> list[str]:
+    """Codes of areas that the release below has and this one has not, in order."""
     return list(connection.execute(text(sql_file("ending_codes.sql")), {"id": release_id, "base": base_id}).scalars())
 
 
@@ -199,9 +194,10 @@ def parts_on(connection: Connection, ground: bytes, day: date) -> tuple[Any, Any
     return np.array([row[0] for row in rows], dtype=float), np.array([row[1] for row in rows], dtype=float)
 
 
-def decided_on(connection: Connection, release_id: int) -> list[Any]:
-    """Cases whose newest decision is on a release, with the decision before it, if any; for a withdrawal."""
-    return list(connection.execute(text(sql_file("decided_on.sql")), {"id": release_id}))
+def decided_on(connection: Connection, release_id: int) -> Any:
+    """Cases whose newest decision is on a release, with the decision that stood before, if any; streamed."""
+    options = {"stream_results": True, "yield_per": 10_000}
+    return connection.execute(text(sql_file("decided_on.sql")), {"id": release_id}, execution_options=options)
 
 
 def redecide(connection: Connection, frame: pd.DataFrame, act: Act) -> None:
@@ -221,7 +217,7 @@ def _redecide_staged(connection: Connection, act: Act) -> None:
 
 
 def undecide(connection: Connection, rows: pd.DataFrame, act: Act) -> None:
-    """Append, for each case (received_on, id, note), its decision before the newest as a new one, with an event."""
+    """Append, for each case (received_on, id, note), its decision number `seq` as a new one, with an event."""
     connection.execute(text(sql_file("staged_undecision.sql")))
     copy_frame(connection, "staged_undecision", rows)
     connection.execute(text(sql_file("staged_redecision.sql")))

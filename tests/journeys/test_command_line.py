@@ -10,15 +10,17 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import town
-from conftest import PLACE_FILE, load_town
+from conftest import NOW, PLACE_FILE, load_town
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from gis.services import boundaries
 from gis.services.platform import Platform
 from gis.services.schema import migrate
 from gis.settings import Settings
@@ -253,3 +255,46 @@ def test_when_the_database_is_killed_nothing_is_half_loaded_and_the_same_command
     finally:
         cluster.down()
         cluster.remove()
+
+
+def test_a_withdrawal_is_foreseen_refused_and_done(run: Run, own_platform: Platform, tmp_path: Path) -> None:
+    """A street got another code, the register followed by a file of its own, reports came in; then it was a mistake."""
+    streets = {k: "320404009" if v == "320404001" else v for k, v in town.STREETS.items()}
+    delivery = town.delivery(valid_from=date(2026, 7, 1), streets=streets)
+    release = boundaries.stage(own_platform, delivery, by="steward", now=NOW).release_id
+    boundaries.approve(own_platform, release, by="approver", now=NOW)
+    boundaries.activate(own_platform, release, by="approver", now=NOW)
+    units, areas, reports = (tmp_path / f"{name}.csv" for name in ("units", "territories", "reports"))
+    town.UNITS.rename(columns={"name": "name_zh"}).to_csv(units, index=False)
+    areas.write_text("unit,area_code,valid_from,valid_to\nS1,320404001,,2026-07-01\nS1,320404009,2026-07-01,\n")
+    assert run("units", "load", str(units), "--territories", str(areas)).returncode == 0
+    reports.write_text(good(30))
+    assert run("reports", "load", str(reports), *OPTIONS).returncode == 0
+
+    told = run("boundaries", "impact", str(release), "-o", str(tmp_path / "changed.csv"))
+    assert told.returncode == 0, told.stderr
+    said = told.stdout
+    assert "to look at: 30 case(s): 30 decided on it first." in said
+    assert "as release 1 says: S1 → border_desk: 30" in said
+    assert "by state: 30 dispatched" in said
+    assert said.count("ZL2610-") == 20
+    assert f"all of them: gridward boundaries impact {release} -o FILE.csv" in said
+    assert "no-unit: 1 area(s) would be no unit's territory" in said
+    assert "320404001 东街 from 2026-07-01 on, S1's until 2026-07-01" in said
+    table = pd.read_csv(tmp_path / "changed.csv")
+    assert list(table) == ["case", "received_on", "state", "before", "after", "what"]
+    assert (len(table), set(table["after"]), set(table["what"])) == (30, {"border_desk"}, {"came_in"})
+
+    refused = run("boundaries", "withdraw", str(release), "--reason", "wrong file")
+    assert refused.returncode == 1
+    assert "would leave 1 area(s) without a unit" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    done = run("boundaries", "withdraw", str(release), "--reason", "wrong file", "--reopen-territories")
+    assert done.returncode == 0, done.stderr
+    assert "territories that go on: 320404001" in done.stdout
+    assert "as release 1 says: 30 the same as now" in done.stdout
+    after = json.loads(run("boundaries", "impact", str(release), "--json").stdout)
+    assert (after["left"]["n"], after["no_unit"]["new"]) == (30, [])
+    again = run("boundaries", "withdraw", str(release), "--reason", "wrong file")
+    assert again.returncode == 1
+    assert f"Release {release} is withdrawn; it can become withdrawn only from" in again.stderr

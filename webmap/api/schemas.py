@@ -113,7 +113,7 @@ def _release_row() -> Schema:
 
 
 def _of_releases() -> Schema:
-    step = _object(step=TEXT, at=MOMENT, by=TEXT, reason=TEXT)
+    step = _object(step=TEXT, at=MOMENT, by=TEXT, reason=TEXT, accepted=_map(TEXT))
     effect = _object(step=TEXT, at=MOMENT, by=TEXT, policy=TEXT, counts=_map(WHOLE))
     flow = {"from": _or_null(TEXT), "to": _or_null(TEXT), "m2": NUMBER}
     change = _object(
@@ -127,6 +127,7 @@ def _of_releases() -> Schema:
     )
     level = _object(counts=_map(WHOLE), changes=_list(change), lineage=_list(_list({})))
     moves = _list(_object(**{"from": TEXT, "to": TEXT, "n": WHOLE}))
+    vacancy = _object(code=TEXT, name=TEXT, unit=TEXT, ended=_or_null(DAY), **{"from": DAY})
     return {
         "ReleasePage": _object(
             **_release_row(),
@@ -148,6 +149,9 @@ def _of_releases() -> Schema:
             parts=moves,
             ending=_list(_object(code=TEXT, successor=_or_null(TEXT))),
             precedents=_list(WHOLE),
+            states=_list(_object(state=TEXT, n=WHOLE)),
+            first_cases=_list(TEXT),
+            no_unit=_object(new=_list(vacancy), old=WHOLE),
         ),
     }
 

@@ -1,4 +1,4 @@
--- The decision before the newest, decided again: state and kind of the event follow from it.
+-- A decision of before, decided again: state and kind of the event follow from it.
 INSERT INTO staged_redecision (received_on, id, decided, kind, note, state,
                                x, y, category, accuracy_m, accuracy_level, sigma_m, source, minute, part_picked,
                                on_day, release_id, known_ids, threshold, part_certain, area_ids, statuses, on_borders,
@@ -13,9 +13,7 @@ SELECT s.received_on, s.id, true, k.kind, s.note, k.kind,
        d.unit, d.territory_unit, d.forward_to, d.rule_id, d.precedent_id, d.settled_by, d.assisting, d.runner_up_area,
        d.runner_up_unit, d.scope, d.outcome, d.desk_reason, d.reason, d.engine
 FROM staged_undecision s
-CROSS JOIN LATERAL (
-    SELECT * FROM decision d WHERE d.received_on = s.received_on AND d.case_id = s.id ORDER BY d.seq DESC OFFSET 1 LIMIT 1
-) d
+JOIN decision d ON d.received_on = s.received_on AND d.case_id = s.id AND d.seq = s.seq
 CROSS JOIN LATERAL (
     SELECT CASE WHEN d.outcome <> 'located' THEN d.outcome WHEN d.scope THEN 'dispatched' ELSE 'forwarded' END AS kind
 ) k

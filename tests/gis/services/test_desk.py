@@ -390,7 +390,7 @@ def test_what_a_person_ruled_stays_when_the_release_is_withdrawn(platform: Platf
     assert (page(platform, ruled).row.unit, page(platform, ruled).row.state) == ("D1", "dispatched")
     assert (page(platform, pinned).row.unit, page(platform, late).row.unit) == ("S1", "S1")
     assert page(platform, waits).row.state == "gap"
-    listed = {str(no) for no in left}
+    listed = {case.case for case in left.left}
     assert {ruled, pinned, late} <= listed
     assert waits not in listed
     for no in (ruled, pinned, waits, late):

@@ -229,13 +229,13 @@ def test_withdrawing_restores_every_answer_and_every_open_case(
     done = woken(based, release, policy)
     assert sum(done.values()) > 0
     assert answers(based) != answers_before
-    left = boundaries.withdraw(based, release, by="approver", reason="wrong", now=NOW)
+    left = boundaries.withdraw(based, release, by="approver", reason="wrong", now=NOW).left
     assert answers(based) == answers_before
     asked = {row.id for row in standing(connection)} if policy == "ask" else set()
     assert [row for row in standing(connection) if row.id not in asked] == [
         row for row in cases_before if row.id not in asked
     ]
-    assert (left == []) == (policy != "ask")  # who was sent to the desk is listed for a person
+    assert (list(left) == []) == (policy != "ask")  # who was sent to the desk is listed for a person
 
 
 def test_who_staged_cannot_approve(based: Platform) -> None:
@@ -389,5 +389,5 @@ def test_on_its_first_day_a_release_does_what_was_chosen_when_it_was_activated(
     effect = boundaries.history(based, release)["effects"][-1]
     assert effect["policy"] == policy
     assert {name for name, n in effect["counts"].items() if n} == {action}
-    left = boundaries.withdraw(based, release, by="approver", reason="wrong", now=NOW)
+    left = boundaries.withdraw(based, release, by="approver", reason="wrong", now=NOW).left
     assert len(left) == (effect["counts"]["asked"])
