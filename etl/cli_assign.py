@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import Any
 import click
 
 from gis.cli import platform_of
+from gis.cli_terminal import say, say_json
 from gis.errors import BadOption
 from gis.services.platform import Platform
 
@@ -93,7 +93,10 @@ def assign(
     given = PointsFile(Path(file), columns, crs, encoding) if file else None
     day = since.date() if since else date(1, 1, 1)
     told = _run(platform_of(ctx), given, output, asked, day)
-    click.echo(json.dumps(told, ensure_ascii=False) if as_json else _told(told, output))
+    if as_json:
+        say_json(told)
+    else:
+        say(*_told(told, output))
     if told["rejected"]:
         ctx.exit(1)
 
@@ -170,7 +173,7 @@ def _bar(n: int, *, quiet: bool) -> Iterator[Any]:
         yield bar
 
 
-def _told(told: dict[str, Any], output: str | None) -> str:
+def _told(told: dict[str, Any], output: str | None) -> list[str]:
     counts = ", ".join(f"{outcome} {n}" for outcome, n in told["outcomes"].items())
     lines = [f"{told['rows']} rows: {counts}." if told["rows"] else "0 rows."]
     lines += [f"  rejected for their {reason}: {n}" for reason, n in told["rejected"].items()]
@@ -179,4 +182,4 @@ def _told(told: dict[str, Any], output: str | None) -> str:
     lines += [f"  {m['before'] or '–':<12}-> {m['after'] or '–':<12}{m['count']:>9}" for m in told["moves"]]
     if told["taken_over"]:
         lines.append(f"  {told['taken_over']} of {told['partitions']} partitions were there already.")
-    return "\n".join([*lines, f"  written to {output}"] if output else lines)
+    return [*lines, f"  written to {output}"] if output else lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gis.cli import platform_of, settings_of
+from gis.cli_terminal import say, say_json
 from gis.errors import BadOption, DatabaseDown, DatabaseMissing
 from gis.periods import local_day, parse_day
 
@@ -129,13 +129,13 @@ def _check(ctx: click.Context, path: str, options: Mapping[str, Any]) -> Checked
 
     quiet = options["as_json"]
 
-    def say(step: str) -> None:
+    def told(step: str) -> None:
         if not quiet:
-            click.echo(f"  reading {step}", err=True)
+            say(f"  reading {step}", err=True)
 
     asked = _asked(options)
     around = _around(ctx, options["source"])
-    return check_delivery(local_path(path), settings_of(ctx).place, asked=asked, around=around, on_step=say)
+    return check_delivery(local_path(path), settings_of(ctx).place, asked=asked, around=around, on_step=told)
 
 
 @boundaries.command()
@@ -154,7 +154,7 @@ def check(ctx: click.Context, /, path: str, output: str | None, **options: Any) 
     if output:
         report.write_findings(checked, Path(output), settings_of(ctx).place)
     if options["as_json"]:
-        click.echo(json.dumps(report.as_json(checked, blocking), ensure_ascii=False))
+        say_json(report.as_json(checked, blocking))
     else:
         report.show(checked, blocking, accepted)
     if blocking:
@@ -194,15 +194,15 @@ def stage(
     effect = service.impact(p, staged.release_id).as_json()
     if options["as_json"]:
         answer = {"release": staged.release_id, "new": staged.new, "diff": report.counts(staged.diff), "impact": effect}
-        click.echo(json.dumps(answer, ensure_ascii=False))
+        say_json(answer)
         return
     if not staged.new:
-        click.echo(f"This delivery is release {staged.release_id} already.")
+        say(f"This delivery is release {staged.release_id} already.")
         return
-    click.echo(f"Release {staged.release_id} is staged, valid from {delivery.valid_from}.")
+    say(f"Release {staged.release_id} is staged, valid from {delivery.valid_from}.")
     report.show_diff({"levels": staged.diff}, short=True)
     report.show_impact(effect)
-    click.echo(f"Next: another person looks and approves: gridward boundaries approve {staged.release_id} --by NAME")
+    say(f"Next: another person looks and approves: gridward boundaries approve {staged.release_id} --by NAME")
 
 
 @boundaries.command()
@@ -226,7 +226,7 @@ def diff(ctx: click.Context, release: int, same: tuple[str, ...], reason: str | 
     else:
         found = service.diff(p, release)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        say_json(found)
         return
     report.show_diff(found, short=False)
 
@@ -252,7 +252,7 @@ def impact(ctx: click.Context, release: int, successor: tuple[str, ...], as_json
     chosen = _pairs(successor, "=", "--successor", "OLD=NEW")
     found = service.impact(platform_of(ctx), release, successors=chosen)
     if as_json:
-        click.echo(json.dumps(found.as_json(), ensure_ascii=False))
+        say_json(found.as_json())
         return
     report.show_impact(found.as_json())
 
@@ -266,7 +266,7 @@ def renew(ctx: click.Context, release: int, by: str) -> None:
     from gis.services import boundaries as service
 
     staged = service.renew(platform_of(ctx), release, by=by, now=datetime.now(UTC))
-    click.echo(f"Release {release} is withdrawn; its delivery is release {staged.release_id} now.")
+    say(f"Release {release} is withdrawn; its delivery is release {staged.release_id} now.")
 
 
 @boundaries.command()
@@ -279,8 +279,8 @@ def approve(ctx: click.Context, release: int, by: str) -> None:
 
     service.approve(platform_of(ctx), release, by=by, now=datetime.now(UTC))
     if by == service.UNNAMED:
-        click.echo("Nobody was named: give --by NAME, so that it is known who vouched.", err=True)
-    click.echo(f"Release {release} is approved. Next: gridward boundaries activate {release}")
+        say("Nobody was named: give --by NAME, so that it is known who vouched.", err=True)
+    say(f"Release {release} is approved. Next: gridward boundaries activate {release}")
 
 
 @boundaries.command()
@@ -307,13 +307,11 @@ def activate(
     if not no_dump:
         _dump(ctx, release, now)
     counts = service.activate(platform_of(ctx), release, by=by, now=now, policy=open_cases, successors=chosen)
-    click.echo(f"Release {release} is active.")
+    say(f"Release {release} is active.")
     if counts:
-        click.echo(
-            f"Open cases: {counts['moved']} moved, {counts['kept']} kept with a notice, {counts['asked']} to ask."
-        )
+        say(f"Open cases: {counts['moved']} moved, {counts['kept']} kept with a notice, {counts['asked']} to ask.")
     else:
-        click.echo("Its first day is still to come; open cases are decided on that day.")
+        say("Its first day is still to come; open cases are decided on that day.")
 
 
 def _dump(ctx: click.Context, release: int, now: datetime) -> None:
@@ -322,13 +320,13 @@ def _dump(ctx: click.Context, release: int, now: datetime) -> None:
 
     settings = settings_of(ctx)
     if settings.database_url:
-        click.echo("The database is your own: it was not dumped.", err=True)
+        say("The database is your own: it was not dumped.", err=True)
         return
     folder = settings.var / "dumps"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"before-release-{release}-{now:%Y%m%dT%H%M%S}.dump"
     database.dump(settings, path)
-    click.echo(f"The database was dumped to {path}.")
+    say(f"The database was dumped to {path}.")
 
 
 @boundaries.command()
@@ -343,11 +341,9 @@ def withdraw(ctx: click.Context, release: int, reason: str, by: str) -> None:
     if not reason.strip():
         raise BadOption("--reason is empty; say why the release is withdrawn.")
     left = service.withdraw(platform_of(ctx), release, by=by, reason=reason, now=datetime.now(UTC))
-    click.echo(f"Release {release} is withdrawn.")
+    say(f"Release {release} is withdrawn.")
     if left:
-        click.echo(
-            f"{len(left)} case(s) were decided on it or have moved on since; look at them: {', '.join(left[:20])}"
-        )
+        say(f"{len(left)} case(s) were decided on it or have moved on since; look at them: {', '.join(left[:20])}")
 
 
 @boundaries.command()
@@ -357,7 +353,7 @@ def due(ctx: click.Context) -> None:
     from gis.services import boundaries as service
 
     done = service.wake_due(platform_of(ctx), now=datetime.now(UTC))
-    click.echo(f"Releases: {', '.join(map(str, done))}." if done else "Nothing is due.")
+    say(f"Releases: {', '.join(map(str, done))}." if done else "Nothing is due.")
 
 
 @boundaries.command()
@@ -376,7 +372,7 @@ def export(ctx: click.Context, level: str, at: str | None, as_known: str | None,
     known: date | None = parse_day(as_known, name="--as-known") if as_known else None
     areas = areas_on(p, level, day, as_known=known)
     n = report.write_areas(areas, Path(output), p.place.crs)
-    click.echo(f"{n} areas of {level} as of {day} (release {areas.release_id}) are in {output}.")
+    say(f"{n} areas of {level} as of {day} (release {areas.release_id}) are in {output}.")
 
 
 @boundaries.command("list")
@@ -388,11 +384,9 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 
     found = service.releases(platform_of(ctx))
     if as_json:
-        click.echo(json.dumps({"releases": found}, ensure_ascii=False))
+        say_json({"releases": found})
         return
     if not found:
-        click.echo("No release yet. Stage one: gridward boundaries stage PATH --valid-from DATE")
+        say("No release yet. Stage one: gridward boundaries stage PATH --valid-from DATE")
     for row in found:
-        click.echo(
-            f"{row['id']:>4}  {row['status']:<10} from {row['valid_from']}  {', '.join(row['levels'])}  {row['title']}"
-        )
+        say(f"{row['id']:>4}  {row['status']:<10} from {row['valid_from']}  {', '.join(row['levels'])}  {row['title']}")

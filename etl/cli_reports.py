@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from etl.cli_assign import assign
 from etl.reports import LISTED, Columns, Rejected, ReportFile, Reports, reject_limit
 from gis.acts import Act
 from gis.cli import platform_of
+from gis.cli_terminal import progress, say, say_json
 from gis.errors import BadOption, FileFault
 from gis.periods import local_day
 from gis.reports import ReportBatch
@@ -107,7 +107,10 @@ def load(
         max_rejects=max_rejects,
         quiet=as_json,
     )
-    click.echo(json.dumps(answer, ensure_ascii=False) if as_json else _told(answer))
+    if as_json:
+        say_json(answer)
+    else:
+        say(*_told(answer))
     if answer["rejected"]:
         ctx.exit(1)
 
@@ -123,7 +126,7 @@ def load_file(p: Platform, file: ReportFile, *, max_rejects: str = "1%", quiet: 
     def step(name: str) -> None:
         split.begin(name)
         if shown:
-            click.echo(f"\r  {loaded.rows:,} rows, {loaded.share:.0%}  {name:<10}", err=True, nl=False)
+            progress(f"  {loaded.rows:,} rows, {loaded.share:.0%}  {name:<10}")
 
     day = local_day(now, p.place.timezone)
     loaded = Reports(file, place=p.place, now=now)
@@ -141,7 +144,7 @@ def load_file(p: Platform, file: ReportFile, *, max_rejects: str = "1%", quiet: 
         accept=lambda found: _require_few(file.path, loaded, found, max_rejects),
     )
     if shown:
-        click.echo("\r" + " " * 50 + "\r", err=True, nl=False)
+        progress()
     return _answer(loaded, outcome, hint) | {"seconds": split.end()}
 
 
@@ -186,7 +189,7 @@ def _require_few(path: Path, loaded: Reports, outcome: casework.LoadOutcome, max
         )
 
 
-def _told(a: dict[str, Any]) -> str:
+def _told(a: dict[str, Any]) -> list[str]:
     lines = [f"{a['rows']} rows: {a['new']} new, {a['known']} stored already, {a['rejected']} rejected."]
     lines.append(
         f"  located {a['located']}, border desk {a['border_desk']}, outside {a['outside']}, in a gap {a['gap']}"
@@ -203,7 +206,7 @@ def _told(a: dict[str, Any]) -> str:
     total = sum(a["seconds"].values())
     split = ", ".join(f"{step} {seconds:.2f}" for step, seconds in a["seconds"].items())
     lines.append(f"  {total:.2f} s ({split})")
-    return "\n".join(lines)
+    return lines
 
 
 @reports.command()
@@ -225,7 +228,7 @@ def export(ctx: click.Context, output: str) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    click.echo(f"{n} cases written to {path}")
+    say(f"{n} cases written to {path}")
 
 
 def _safe(value: Any) -> Any:

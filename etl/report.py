@@ -16,6 +16,7 @@ from rich.table import Table
 
 from etl.delivery import Checked
 from etl.findings import Finding
+from gis.cli_terminal import visible
 from gis.crs import wkt_of
 from gis.errors import BadOption
 from gis.place import Place
@@ -36,6 +37,11 @@ def _console() -> Console:
     """As wide as the window; into a pipe or file wide enough that nothing is cut."""
     console = Console(highlight=False, soft_wrap=True)
     return console if console.is_terminal else Console(highlight=False, width=200, soft_wrap=True)
+
+
+def _shown(text: str) -> str:
+    """A text of others in rich's markup: nothing in it is markup, and all of it shows."""
+    return escape(visible(text))
 
 
 def as_json(checked: Checked, blocking: Sequence[Finding]) -> dict[str, Any]:
@@ -77,7 +83,7 @@ def show(checked: Checked, blocking: Sequence[Finding], accepted: Mapping[str, s
     for raw in checked.raw:
         fields = ", ".join(f"{meaning} = {column}" for meaning, column in raw.fields.items())
         words = (raw.entry.level, raw.entry.file, str(len(raw)), raw.crs or "?", raw.encoding.upper(), fields)
-        table.add_row(*(escape(word) for word in words))
+        table.add_row(*(_shown(word) for word in words))
     console.print(table)
     order = {"error": 0, "warning": 1, "note": 2}
     for f in sorted(checked.findings, key=lambda f: order[f.severity]):
@@ -85,7 +91,7 @@ def show(checked: Checked, blocking: Sequence[Finding], accepted: Mapping[str, s
         taken = f" (accepted: {accepted[f.kind]})" if f.severity == "warning" and f.kind in accepted else ""
         level = f" ({f.level})" if f.level else ""
         head = f"[{_STYLE[f.severity]}]{f.severity.upper()} {f.kind}[/]{level}"
-        console.print(f"{head}: {escape(f.text + where + taken)}")
+        console.print(f"{head}: {_shown(f.text + where + taken)}")
     said = Counter(f.severity for f in checked.findings)
     console.print(
         f"{len(checked.findings)} finding(s): {said['error']} error(s), {said['warning']} warning(s), "
@@ -107,7 +113,7 @@ def show_diff(found: Mapping[str, Any], *, short: bool) -> None:
         said = ", ".join(f"{n} {kind}" for kind, n in what["counts"].items() if n) or "nothing"
         console.print(f"  {level}: {said}")
         for change in [] if short else what["changes"]:
-            console.print(f"    {escape(_change(change))}")
+            console.print(f"    {_shown(_change(change))}")
 
 
 def _change(change: Mapping[str, Any]) -> str:
@@ -128,10 +134,10 @@ def show_impact(found: Mapping[str, Any]) -> None:
     console.print(f"  impact: {cases} open case(s) change their unit or state; {found['looked_at']} were looked at.")
     for title, rows in (("open cases", found["open_cases"]), ("parts", found["parts"])):
         for row in rows:
-            console.print(f"    {title}: {escape(row['from'] or 'none')} → {escape(row['to'] or 'none')}: {row['n']}")
+            console.print(f"    {title}: {_shown(row['from'] or 'none')} → {_shown(row['to'] or 'none')}: {row['n']}")
     for row in found["ending"]:
         then = row["successor"] or "no successor: choose one with --successor"
-        console.print(f"    {escape(row['code'])} ends and is named by a territory or rule → {escape(then)}")
+        console.print(f"    {_shown(row['code'])} ends and is named by a territory or rule → {_shown(then)}")
 
 
 def write_findings(checked: Checked, path: Path, place: Place) -> None:

@@ -11,6 +11,7 @@ from flask import Flask, Response, render_template, request
 from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
 
+from gis.cli_terminal import visible
 from gis.errors import (
     Conflict,
     DataFault,
@@ -108,7 +109,7 @@ def _of_http(fault: HTTPException) -> Any:
 
 def _unforeseen(app: Flask) -> Any:
     def handle(fault: Exception) -> tuple[str, int] | Response:
-        app.logger.error("%s %s failed", request.method, request.path, exc_info=fault)
+        app.logger.error("%s %s failed", request.method, visible(request.path), exc_info=fault)
         return _answer(500, "Something went wrong here that nobody foresaw; the server's log holds the details.")
 
     return handle
