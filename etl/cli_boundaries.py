@@ -12,6 +12,7 @@ import click
 from gis.cli import platform_of, settings_of
 from gis.cli_terminal import say, say_json
 from gis.errors import BadOption, DatabaseDown, DatabaseMissing
+from gis.limits import REASON, brief, require_short
 from gis.periods import local_day, parse_day
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ def boundaries() -> None:
 
 
 def _accepted(pairs: tuple[str, ...]) -> dict[str, str]:
-    return _pairs(pairs, ":", "--accept", "FINDING:REASON, for example prefix:'codes follow next year'")
+    found = _pairs(pairs, ":", "--accept", "FINDING:REASON, for example prefix:'codes follow next year'")
+    for kind, reason in found.items():
+        require_short(f"The reason of --accept {brief(kind)}", reason, REASON)
+    return found
 
 
 def _pairs(texts: tuple[str, ...], mark: str, option: str, wanted: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from gis.assignment.matters import Matters
 from gis.assignment.workflow import TRANSITIONS, require_step
 from gis.crs import from_working, parse_crs, to_working
 from gis.errors import BadOption, Conflict, NotFound
+from gis.limits import REASON, brief, require_short
 from gis.periods import local_day
 from gis.quads import encode
 from gis.rights import ALL
@@ -124,6 +125,7 @@ def rule(p: Platform, no: str, unit: str, act: Act, *, evidence: str = "", seen:
     Raises BadOption without a reason or for a unit not in force, StepRefused when the case is over.
     """
     require_reason(act)
+    require_short("evidence", evidence, REASON)
     with p.store.begin(ALL) as connection:
         # What a release does to open cases and what a person rules must not be done at once: the ruling would be lost.
         area_store.lock_boundaries(connection, alone=False)
@@ -220,6 +222,7 @@ def give_back(p: Platform, no: str, reason_code: str, evidence: str, act: Act, *
         raise BadOption(f"reason is {reason_code!r}; wanted one of {', '.join(RETURN_REASONS)}.")
     if not evidence.strip():
         raise BadOption("evidence is empty; say what shows it: a document, a photo's name, what was seen on the spot.")
+    require_short("evidence", evidence, REASON)
     with p.store.begin(ALL) as connection:
         area_store.lock_boundaries(connection, alone=False)
         row = standing_case(p, connection, no)
@@ -296,7 +299,7 @@ def require_unit(connection: Connection, unit: str, day: date) -> str:
         if found.valid_from <= day and (found.valid_to is None or day < found.valid_to):
             return found.kind
     what = "is not in force today" if units else "is no registered unit"
-    raise BadOption(f"unit {unit!r} {what}; `gridward units load` registers units.")
+    raise BadOption(f"unit {brief(unit)} {what}; `gridward units load` registers units.")
 
 
 def require_reason(act: Act) -> None:
