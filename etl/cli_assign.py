@@ -177,6 +177,11 @@ def _told(told: dict[str, Any], output: str | None) -> list[str]:
     counts = ", ".join(f"{outcome} {n}" for outcome, n in told["outcomes"].items())
     lines = [f"{told['rows']} rows: {counts}." if told["rows"] else "0 rows."]
     lines += [f"  rejected for their {reason}: {n}" for reason, n in told["rejected"].items()]
+    if told["parts_not_taken"]:
+        lines.append(
+            f"  {told['parts_not_taken']} rows name a part that decided nothing: none of that identifier was there on "
+            "their day, or their category is not about parts; their position decided."
+        )
     if told["moves"]:
         lines.append(f"  {sum(move['count'] for move in told['moves'])} would have another unit:")
     lines += [f"  {m['before'] or '–':<12}-> {m['after'] or '–':<12}{m['count']:>9}" for m in told["moves"]]

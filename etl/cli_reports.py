@@ -164,8 +164,13 @@ def _answer(loaded: Reports, outcome: casework.LoadOutcome, hint: str | None) ->
         **outcome.stored,
         "known": outcome.known + outcome.repeated + loaded.repeated,
         "known_differing": outcome.differing,
+        "known_moved": outcome.moved,
+        "known_moved_most_m": round(outcome.moved_most[0], 1),
+        "known_moved_crs": outcome.moved_crs,
         "rejected": loaded.bad + len(outcome.clashes),
         "rejects": [{"row": r.row, "reason": r.reason} for r in _rejects(loaded, outcome)],
+        "unknown_parts": outcome.unknown_parts,
+        "unknown_part_rows": [{"row": row, "part": part} for row, part in outcome.unknown_part_rows],
         "far": loaded.far,
         "piles": loaded.piles.found(loaded.rows),
         "crs_hint": hint,
@@ -195,10 +200,20 @@ def _told(a: dict[str, Any]) -> list[str]:
         f"  located {a['located']}, border desk {a['border_desk']}, outside {a['outside']}, in a gap {a['gap']}"
     )
     if a["known_differing"]:
-        lines.append(f"  {a['known_differing']} of those stored already say something else now; the first words stay.")
+        lines.append(f"  {a['known_differing']} of those stored already say something else now; what was stored stays.")
+    if a["known_moved"]:
+        lines += [
+            f"  {a['known_moved']} of them lie elsewhere now, up to {a['known_moved_most_m']:,.1f} m away; that "
+            f"one was stored as {a['known_moved_crs']}.",
+            "  Their stored positions stay: check --crs, --x and --y; `gridward cases move` moves a pin that is wrong.",
+        ]
     lines += [f"  row {r['row']}: {r['reason']}" for r in a["rejects"][:50]]
     if a["rejected"] > 50:
         lines.append(f"  … and {a['rejected'] - 50} more; --json lists {LISTED:,}")
+    if a["unknown_parts"]:
+        named = ", ".join(f"row {one['row']} {one['part']}" for one in a["unknown_part_rows"][:5])
+        lines.append(f"  {a['unknown_parts']} rows name a part that was not there on their day: {named}.")
+        lines.append("  Their position decided; `gridward parts load` registers parts.")
     if a["far"]:
         lines.append(f"  {a['far']} of the rows taken lie far from the place; they are stored as outside.")
     lines += [f"  {pile['n']} rows lie at exactly x={pile['x']}, y={pile['y']}" for pile in a["piles"]]

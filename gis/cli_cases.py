@@ -34,6 +34,7 @@ def locate(
     as_json: bool,
 ) -> None:
     """Where a point lies at every level, and whose territory it is. X is east or longitude, Y north or latitude."""
+    from gis.services.locating import hint
     from gis.services.locating import locate as service
 
     p = platform_of(ctx)
@@ -43,6 +44,8 @@ def locate(
     if as_json:
         say_json(answer)
         return
+    if far := hint(p, x, y, crs=crs):
+        say(far, err=True)
     for name, level in answer["levels"].items():
         what = " ".join(filter(None, (level["name"], level["code"]))) or level["status"]
         border = f", {level['border_distance_m']:.1f} m to the border" if level["border_distance_m"] is not None else ""

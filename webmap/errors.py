@@ -42,15 +42,20 @@ STATUS: Final[Mapping[type[GridwardError], int]] = {
     GridwardError: 500,
 }
 
-Fault = Mapping[str, Any]
+Fault = dict[str, Any]
 
 
 class _Faults(GridwardError):
     """Several faults of one request, told together: `faults` holds {field, found, wanted} of each."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
+        self.faults = tuple(fault | {"found": _sendable(fault["found"])} for fault in faults)
         super().__init__(" ".join(_sentence(fault) for fault in faults))
+
+
+def _sendable(found: Any) -> Any:
+    """What was found as JSON can carry it to any reader: halves of surrogate pairs by their numbers."""
+    return found.encode("utf-8", "backslashreplace").decode() if isinstance(found, str) else found
 
 
 def _sentence(fault: Fault) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OUTCOMES", "Clash", "LoadOutcome", "Storing"]
 
+_MOVED_M: Final = 0.01  #: a known report that lies farther from where it was is in another place
 OUTCOMES = ("located", "outside", "gap", "border_desk")
 
 
@@ -38,7 +39,8 @@ class Clash:
 class LoadOutcome:
     """What became of each row: Σ stored + known + repeated + clashes = rows given.
 
-    `known`: stored before this load, `differing` of them with other words; `repeated`: as an earlier row of this load.
+    `known`: stored before this load, `differing` of them with other words or in another place; `repeated`: as an
+    earlier row of this load.
     """
 
     stored: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
@@ -46,6 +48,11 @@ class LoadOutcome:
     differing: int = 0
     repeated: int = 0
     clashes: list[Clash] = field(default_factory=list)
+    moved: int = 0  #: of the known, those that lie elsewhere now
+    moved_most: tuple[float, int] = (0.0, 0)  #: the farthest of them: metres, case
+    moved_crs: str = ""  #: the CRS in which that one was reported
+    unknown_parts: int = 0  #: rows whose picked part was not there on their day
+    unknown_part_rows: list[tuple[int, str]] = field(default_factory=list)  #: (row, identifier) of the first of them
 
     @property
     def new(self) -> int:
@@ -123,8 +130,12 @@ class Storing:
         if not known:
             return frame
         here = [row for row in known if self._runs and row.case_id >= self._runs[0][0]]
-        self._outcome.known += len(known) - len(here)
-        self._outcome.differing += sum(not row.same for row in known) - sum(not row.same for row in here)
+        before = [row for row in known if not self._runs or row.case_id < self._runs[0][0]]
+        moved = [(row.metres, row.case_id) for row in before if row.metres > _MOVED_M]
+        self._outcome.known += len(before)
+        self._outcome.differing += sum(not row.same or row.metres > _MOVED_M for row in before)
+        self._outcome.moved += len(moved)
+        self._outcome.moved_most = max([self._outcome.moved_most, *moved])
         self._outcome.repeated += sum(row.same for row in here)
         at = dict(zip(frame["key"], frame["row"], strict=True))
         self._outcome.clashes += [

@@ -47,6 +47,7 @@ __all__ = [
     "matters_standing",
     "misplaced",
     "open_months",
+    "original_crs",
     "positions",
     "replace_placements",
     "stage_cases",
@@ -92,13 +93,18 @@ def stage_cases(connection: Connection, rows: CopyText) -> None:
 
 
 def known_staged(connection: Connection, namespace: str) -> list[Any]:
-    """Of the staged reports those whose keys are stored already, as rows (key, case_id, same); they leave the stage."""
+    """Of the staged reports those whose keys are stored already, as rows (key, case_id, same, metres); they go."""
     known = list(connection.execute(text(sql_file("known_cases.sql")), {"namespace": namespace}))
     if known:
         connection.execute(
             text("DELETE FROM staged_case WHERE key = ANY(CAST(:keys AS text[]))"), {"keys": [row.key for row in known]}
         )
     return known
+
+
+def original_crs(connection: Connection, case_id: int) -> str:
+    """The CRS in which a case was reported."""
+    return str(connection.execute(text("SELECT original_crs FROM cases WHERE id = :id"), {"id": case_id}).scalar_one())
 
 
 def open_months(connection: Connection, months: Sequence[date]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from deskwork import TIE, act, reported
 
+from gis.cli_cases import locate
 from gis.cli_desk import border
 from gis.cli_terminal import progress, say, say_json, say_text, visible
 from gis.services import desk
@@ -59,3 +60,12 @@ def test_a_ruling_near_by_is_listed_with_its_reason_made_visible(platform: Platf
     assert "\x1b" not in told.output
     found = json.loads(CliRunner().invoke(border, ["list", "--json"], obj=obj).output)
     assert found["cases"][0]["rulings"][0]["reason"] == HOSTILE
+
+
+def test_locate_answers_outside_and_hints_at_another_crs(platform: Platform) -> None:
+    obj = SimpleNamespace(platform=platform, settings=platform.settings)
+    told = CliRunner().invoke(locate, ["119.93", "31.78", "--crs", "EPSG:4549"], obj=obj)
+    assert told.exit_code == 0
+    assert "outside" in told.stdout
+    assert "would fit as EPSG:4326" in told.stderr
+    assert CliRunner().invoke(locate, ["120.45", "31.6"], obj=obj).stderr == ""

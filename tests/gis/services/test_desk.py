@@ -16,7 +16,7 @@ import town
 from deskwork import NEAR, NOW, REASON, TIE, act, chain_holds, evidence, load_rule, page, reported
 from sqlalchemy import Connection, text
 
-from gis.errors import BadOption, Conflict, NotFound, StepRefused, UnknownCrs
+from gis.errors import BadOption, Conflict, DataFault, NotFound, StepRefused, UnknownCrs
 from gis.rights import ALL, PUBLIC, of_unit
 from gis.services import boundaries, cases, desk, registers
 from gis.services.platform import Platform
@@ -334,6 +334,9 @@ def test_a_pin_outside_may_move_to_another_spot_outside(platform: Platform, spot
         ((math.inf, 3517300.0, "EPSG:4549"), BadOption, "is no position in EPSG:4549"),
         ((119.9, 95.0, "EPSG:4326"), BadOption, "is no position in EPSG:4326"),
         ((493000.0, 3517300.0, "EPSG:4326"), BadOption, "is no position in EPSG:4326"),
+        ((493000.0, 3517300.0, "EPSG:4326"), BadOption, "They would fit as EPSG:4549; give them so"),
+        ((119.9, 31.7, "EPSG:4549"), DataFault, r"lies 3,5\d\d km from 钟楼区.* would fit as EPSG:4326"),
+        ((-70.0, -40.0, "EPSG:4326"), DataFault, r"lies 18,\d\d\d km from 钟楼区; wanted a position within 50 km"),
         ((119.9, 31.7, "EPSG:1"), UnknownCrs, "not known here"),
         ((119.9, 31.7, ""), UnknownCrs, "not known here"),
     ],
