@@ -114,6 +114,7 @@ def _require_one_input(file: str | None, stored: bool, columns: dict[str, str], 
 
 def _run(p: Platform, given: Any, output: str | None, asked: _Asked, since: date) -> dict[str, Any]:
     from etl import assigning
+    from etl.points import delimiter_of
     from gis.crs import parse_crs
     from gis.services.bulk import assigner
 
@@ -134,6 +135,7 @@ def _run(p: Platform, given: Any, output: str | None, asked: _Asked, since: date
         if output and Path(output).suffix.lower() == ".parquet":
             assigning.joined(folder, run.manifest, Path(output))
             shutil.rmtree(folder)
+    told["delimiter"] = delimiter_of(given) if given else ""
     return {**told, "partitions": len(run.manifest["partitions"]), "taken_over": run.taken_over}
 
 
@@ -177,6 +179,8 @@ def _told(told: dict[str, Any], output: str | None) -> list[str]:
     counts = ", ".join(f"{outcome} {n}" for outcome, n in told["outcomes"].items())
     lines = [f"{told['rows']} rows: {counts}." if told["rows"] else "0 rows."]
     lines += [f"  rejected for their {reason}: {n}" for reason, n in told["rejected"].items()]
+    if told["delimiter"] not in ("", ","):
+        lines.append(f"  read with {told['delimiter']!r} between the columns, by its header")
     if told["parts_not_taken"]:
         lines.append(
             f"  {told['parts_not_taken']} rows name a part that decided nothing: none of that identifier was there on "

@@ -160,6 +160,7 @@ def _crs_hint(p: Platform, batch: ReportBatch, day: date) -> str | None:
 def _answer(loaded: Reports, outcome: casework.LoadOutcome, hint: str | None) -> dict[str, Any]:
     return {
         "rows": loaded.rows,
+        "delimiter": loaded.delimiter,
         "new": outcome.new,
         **outcome.stored,
         "known": outcome.known + outcome.repeated + loaded.repeated,
@@ -199,6 +200,8 @@ def _told(a: dict[str, Any]) -> list[str]:
     lines.append(
         f"  located {a['located']}, border desk {a['border_desk']}, outside {a['outside']}, in a gap {a['gap']}"
     )
+    if a["delimiter"] not in ("", ","):
+        lines.append(f"  read with {a['delimiter']!r} between the columns, by its header")
     if a["known_differing"]:
         lines.append(f"  {a['known_differing']} of those stored already say something else now; what was stored stays.")
     if a["known_moved"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -11,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from etl.csv_signs import HEAD, sign_of, utf16_fault
 from etl.manifest import FEATURE_LAYERS
 from gis.errors import FileFault
 from gis.limits import CODE, NAME, REASON, brief, too_long
@@ -102,10 +104,17 @@ def rules_of(frame: pd.DataFrame) -> tuple[Rule, ...]:
 
 def _table(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8-sig")
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+        if found := utf16_fault(head):
+            raise FileFault(
+                f"{path.name} is {found.partition(':')[0]}; save it as UTF-8 (a spreadsheet's “CSV UTF-8”)."
+            )
+        sign = sign_of(head.decode("utf-8-sig", "replace"), wanted)
+        table = pd.read_csv(path, sep=sign, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8-sig")
     except FileNotFoundError:
         raise FileFault(f"{path} is no file that can be read; give the path of a CSV file.") from None
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as fault:
+    except (UnicodeDecodeError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as fault:
         raise FileFault(f"{path.name} cannot be read as CSV in UTF-8: {fault}.") from None
     absent = [name for name in wanted if name not in table.columns]
     if absent:

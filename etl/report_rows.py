@@ -209,8 +209,12 @@ def _present(words: pa.Array) -> pa.Array:
 def _number(sheet: Sheet, column: str, name: str) -> Floats:
     words = sheet.words(column)
     numbers = _numbers(words)
-    sheet.strike(~np.isfinite(numbers), lambda i: f"{name} is {brief(words[i].as_py())}; wanted a number")
+    sheet.strike(~np.isfinite(numbers), lambda i: f"{name} is {brief(word := words[i].as_py())}; {_wanted(word)}")
     return numbers
+
+
+def _wanted(word: str) -> str:
+    return "wanted a number" + (" with a decimal point, as 119.93" if "," in word else "")
 
 
 def _numbers(words: pa.Array) -> Floats:

@@ -79,7 +79,7 @@ class Reports:
         if file.crs:
             parse_crs(file.crs)
         self._source = _opened(file)
-        self.crs = parse_crs(self._source.crs)
+        self.crs, self.delimiter = parse_crs(self._source.crs), self._source.sign
         self.rows = self.bad = self.repeated = self.far = 0
         self.rejected: list[Rejected] = []  #: the first LISTED of them
         self.piles = Piles()

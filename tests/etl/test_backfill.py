@@ -170,7 +170,7 @@ def test_parts_that_decided_nothing_are_counted(made: Assigner, tmp_path: Path) 
     from etl.cli_assign import _told
 
     assert "10 rows name a part that decided nothing: none of that identifier" in "\n".join(
-        _told({"taken_over": 0} | told, None)
+        _told({"taken_over": 0, "delimiter": ","} | told, None)
     )
 
 
