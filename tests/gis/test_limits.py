@@ -6,13 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import town
 from deskwork import TIE, act, reported
 
 from etl.manifest import Asked, manifest_of_file
 from etl.registers import read_register
 from etl.reports import Columns, ReportFile, Reports
+from etl.validate import check_layers
 from gis.acts import Act
 from gis.errors import BadOption, FileFault
 from gis.limits import DESCRIPTION, ID, PART, REASON
@@ -93,3 +96,11 @@ def test_what_a_delivery_says_of_itself_has_an_end(tmp_path: Path) -> None:
     asked = replace(Asked(level="street"), facts=facts)
     found = manifest_of_file("a.gpkg", {"a.gpkg": tmp_path / "a.gpkg"}, PLACE, asked)
     assert found.missing == ("release.title has 501 characters; wanted at most 500.",)
+
+
+def test_a_code_or_a_name_of_an_area_has_an_end() -> None:
+    [street, *_] = town.layers()
+    long = replace(street, names=np.array(["名" * 201, *street.names[1:]], dtype=object))
+    _, findings = check_layers([long], PLACE)
+    said = [f.text for f in findings if f.kind == "name"]
+    assert said == ["row 1: the name has 201 characters; wanted at most 200."]
