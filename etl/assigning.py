@@ -157,6 +157,7 @@ def work(order: Order, assigner: Assigner, part: Partition) -> Done:
     for (outcome, _), n in found.items():
         outcomes[outcome] += n
     reasons = {reason: n for (outcome, reason), n in found.items() if outcome == REJECTED}
+    picks = points.matters.part if not order.stored else np.array([], dtype=object)
     moved = {pair: n for pair, n in _pairs(table, "unit_before", "unit").items() if pair[0] != pair[1]}
     return {
         "part": name,
@@ -165,8 +166,16 @@ def work(order: Order, assigner: Assigner, part: Partition) -> Done:
         "seconds": round(time.perf_counter() - began, 3),
         "outcomes": dict(sorted(outcomes.items())),
         "rejected": dict(sorted(reasons.items())),
+        "parts_not_taken": _not_taken(picks, table) if picks.any() else 0,
         "changed": [[was, now, n] for (was, now), n in sorted(moved.items())],
     }
+
+
+def _not_taken(picks: Any, table: Any) -> int:
+    """How many decided rows name a part that did not decide: it was not there that day, or it is not asked for."""
+    taken = table.column("part").to_numpy(zero_copy_only=False)
+    decided = table.column("outcome").to_numpy(zero_copy_only=False) != REJECTED
+    return int(((picks != "") & (picks != taken) & decided).sum())
 
 
 def _pairs(table: Any, one: str, two: str) -> dict[tuple[str, str], int]:
@@ -226,9 +235,10 @@ def clear(folder: Path) -> None:
 
 def totals(partitions: Iterable[Done]) -> dict[str, Any]:
     """The counts of partitions together."""
-    rows, outcomes, rejected, moved = 0, Counter[str](), Counter[str](), Counter[tuple[str, str]]()
+    rows, parts, outcomes, rejected, moved = 0, 0, Counter[str](), Counter[str](), Counter[tuple[str, str]]()
     for done in partitions:
         rows += done["rows"]
+        parts += done["parts_not_taken"]
         outcomes.update(done["outcomes"])
         rejected.update(done["rejected"])
         moved.update({(was, now): n for was, now, n in done["changed"]})
@@ -238,7 +248,13 @@ def totals(partitions: Iterable[Done]) -> dict[str, Any]:
             "This is a fault of Gridward: report it with the file."
         )
     moves = [{"before": was, "after": now, "count": n} for (was, now), n in moved.most_common()]
-    return {"rows": rows, "outcomes": dict(outcomes), "rejected": dict(rejected), "moves": moves}
+    return {
+        "rows": rows,
+        "outcomes": dict(outcomes),
+        "rejected": dict(rejected),
+        "parts_not_taken": parts,
+        "moves": moves,
+    }
 
 
 def _write(path: Path, data: bytes) -> None:

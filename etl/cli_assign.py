@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import Any
 import click
 
 from gis.cli import platform_of
+from gis.cli_terminal import say, say_json
 from gis.errors import BadOption
 from gis.services.platform import Platform
 
@@ -93,7 +93,10 @@ def assign(
     given = PointsFile(Path(file), columns, crs, encoding) if file else None
     day = since.date() if since else date(1, 1, 1)
     told = _run(platform_of(ctx), given, output, asked, day)
-    click.echo(json.dumps(told, ensure_ascii=False) if as_json else _told(told, output))
+    if as_json:
+        say_json(told)
+    else:
+        say(*_told(told, output))
     if told["rejected"]:
         ctx.exit(1)
 
@@ -111,6 +114,7 @@ def _require_one_input(file: str | None, stored: bool, columns: dict[str, str], 
 
 def _run(p: Platform, given: Any, output: str | None, asked: _Asked, since: date) -> dict[str, Any]:
     from etl import assigning
+    from etl.points import delimiter_of
     from gis.crs import parse_crs
     from gis.services.bulk import assigner
 
@@ -131,6 +135,7 @@ def _run(p: Platform, given: Any, output: str | None, asked: _Asked, since: date
         if output and Path(output).suffix.lower() == ".parquet":
             assigning.joined(folder, run.manifest, Path(output))
             shutil.rmtree(folder)
+    told["delimiter"] = delimiter_of(given) if given else ""
     return {**told, "partitions": len(run.manifest["partitions"]), "taken_over": run.taken_over}
 
 
@@ -170,13 +175,20 @@ def _bar(n: int, *, quiet: bool) -> Iterator[Any]:
         yield bar
 
 
-def _told(told: dict[str, Any], output: str | None) -> str:
+def _told(told: dict[str, Any], output: str | None) -> list[str]:
     counts = ", ".join(f"{outcome} {n}" for outcome, n in told["outcomes"].items())
     lines = [f"{told['rows']} rows: {counts}." if told["rows"] else "0 rows."]
     lines += [f"  rejected for their {reason}: {n}" for reason, n in told["rejected"].items()]
+    if told["delimiter"] not in ("", ","):
+        lines.append(f"  read with {told['delimiter']!r} between the columns, by its header")
+    if told["parts_not_taken"]:
+        lines.append(
+            f"  {told['parts_not_taken']} rows name a part that decided nothing: none of that identifier was there on "
+            "their day, or their category is not about parts; their position decided."
+        )
     if told["moves"]:
         lines.append(f"  {sum(move['count'] for move in told['moves'])} would have another unit:")
     lines += [f"  {m['before'] or '–':<12}-> {m['after'] or '–':<12}{m['count']:>9}" for m in told["moves"]]
     if told["taken_over"]:
         lines.append(f"  {told['taken_over']} of {told['partitions']} partitions were there already.")
-    return "\n".join([*lines, f"  written to {output}"] if output else lines)
+    return [*lines, f"  written to {output}"] if output else lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from etl.cli_releases import STEPS, accepted_of, by_option, json_option, pairs_of
 from gis.cli import platform_of, settings_of
+from gis.cli_terminal import say, say_json
 from gis.errors import BadOption, DatabaseDown, DatabaseMissing
 from gis.periods import local_day, parse_day
 
@@ -118,13 +118,13 @@ def _check(ctx: click.Context, path: str, options: Mapping[str, Any]) -> Checked
 
     quiet = options["as_json"]
 
-    def say(step: str) -> None:
+    def told(step: str) -> None:
         if not quiet:
-            click.echo(f"  reading {step}", err=True)
+            say(f"  reading {step}", err=True)
 
     asked = _asked(options)
     around = _around(ctx, options["source"])
-    return check_delivery(local_path(path), settings_of(ctx).place, asked=asked, around=around, on_step=say)
+    return check_delivery(local_path(path), settings_of(ctx).place, asked=asked, around=around, on_step=told)
 
 
 @boundaries.command()
@@ -143,7 +143,7 @@ def check(ctx: click.Context, /, path: str, output: str | None, **options: Any) 
     if output:
         report.write_findings(checked, Path(output), settings_of(ctx).place)
     if options["as_json"]:
-        click.echo(json.dumps(report.as_json(checked, blocking), ensure_ascii=False))
+        say_json(report.as_json(checked, blocking))
     else:
         report.show(checked, blocking, accepted)
     if blocking:
@@ -183,15 +183,15 @@ def stage(
     effect = service.impact(p, staged.release_id).as_json()
     if options["as_json"]:
         answer = {"release": staged.release_id, "new": staged.new, "diff": report.counts(staged.diff), "impact": effect}
-        click.echo(json.dumps(answer, ensure_ascii=False))
+        say_json(answer)
         return
     if not staged.new:
-        click.echo(f"This delivery is release {staged.release_id} already.")
+        say(f"This delivery is release {staged.release_id} already.")
         return
-    click.echo(f"Release {staged.release_id} is staged, valid from {delivery.valid_from}.")
+    say(f"Release {staged.release_id} is staged, valid from {delivery.valid_from}.")
     report.show_diff({"levels": staged.diff}, short=True)
     report.show_impact(effect)
-    click.echo(f"Next: another person looks and approves: gridward boundaries approve {staged.release_id} --by NAME")
+    say(f"Next: another person looks and approves: gridward boundaries approve {staged.release_id} --by NAME")
 
 
 @boundaries.command()
@@ -215,7 +215,7 @@ def diff(ctx: click.Context, release: int, same: tuple[str, ...], reason: str | 
     else:
         found = service.diff(p, release)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        say_json(found)
         return
     report.show_diff(found, short=False)
 
@@ -244,7 +244,7 @@ def export(ctx: click.Context, level: str, at: str | None, as_known: str | None,
     known: date | None = parse_day(as_known, name="--as-known") if as_known else None
     areas = areas_on(p, level, day, as_known=known)
     n = report.write_areas(areas, Path(output), p.place.crs)
-    click.echo(f"{n} areas of {level} as of {day} (release {areas.release_id}) are in {output}.")
+    say(f"{n} areas of {level} as of {day} (release {areas.release_id}) are in {output}.")
 
 
 @boundaries.command("list")
@@ -256,11 +256,9 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 
     found = service.releases(platform_of(ctx))
     if as_json:
-        click.echo(json.dumps({"releases": found}, ensure_ascii=False))
+        say_json({"releases": found})
         return
     if not found:
-        click.echo("No release yet. Stage one: gridward boundaries stage PATH --valid-from DATE")
+        say("No release yet. Stage one: gridward boundaries stage PATH --valid-from DATE")
     for row in found:
-        click.echo(
-            f"{row['id']:>4}  {row['status']:<10} from {row['valid_from']}  {', '.join(row['levels'])}  {row['title']}"
-        )
+        say(f"{row['id']:>4}  {row['status']:<10} from {row['valid_from']}  {', '.join(row['levels'])}  {row['title']}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from etl.part_tables import PartsFile
 from etl.parts import COLUMNS, read_parts
 from etl.sheets import write_csv
 from gis.cli import platform_of
+from gis.cli_terminal import say, say_json
 from gis.errors import BadOption
 from gis.parts import SCHEMES
 from gis.periods import local_day
@@ -56,19 +56,19 @@ def load_parts(
     A part that changed since, with a later change date, gets a new version; the same file again is 0 new.
     """
     if template:
-        click.echo(",".join((*COLUMNS, told["x"], told["y"])))
+        say(",".join((*COLUMNS, told["x"], told["y"])))
         return
     if file is None:
         raise BadOption("FILE is missing; give a CSV or a spatial file, or --template to see a CSV's columns.")
     wanted = PartsFile(file, fields=_fields(field), layers=layer, **told)
     loaded = load_file(platform_of(ctx), wanted, accept_moves=accept_moves)
     if as_json:
-        click.echo(json.dumps(_as_json(loaded), ensure_ascii=False))
+        say_json(_as_json(loaded))
     else:
         for note in loaded.notes:
-            click.echo(f"  {note}", err=True)
+            say(f"  {note}", err=True)
         loaded.require_clean(wanted.name)
-        click.echo(f"parts: {loaded.added} added, {loaded.changed} with a new version, {loaded.same} as stored.")
+        say(f"parts: {loaded.added} added, {loaded.changed} with a new version, {loaded.same} as stored.")
     if loaded.faults:
         ctx.exit(1)
 
@@ -124,7 +124,7 @@ def export_parts(ctx: click.Context, output: str, release: int | None, changed_s
     finally:
         unfinished.unlink(missing_ok=True)
     changed = f" whose codes differ from those of release {changed_since}" if changed_since is not None else ""
-    click.echo(f"{len(found.frame)} parts{changed} written to {path}, with the codes of release {found.release}")
+    say(f"{len(found.frame)} parts{changed} written to {path}, with the codes of release {found.release}")
 
 
 def _write_csv(found: service.Exported, _: Platform, path: Path) -> None:

@@ -9,6 +9,7 @@ import click
 from etl.cli_parts import parts
 from etl.registers import COLUMNS, OPTIONAL, read_register
 from gis.cli import platform_of
+from gis.cli_terminal import say
 from gis.errors import BadOption
 from gis.services import registers as service
 
@@ -26,12 +27,12 @@ def wanted_file(file: str | None) -> Path:
 
 def say_merged(register: str, merged: service.Merged) -> None:
     """Say what a merge did."""
-    click.echo(f"{register}: {merged.added} added, {merged.ended} with a new last day, {merged.same} as stored.")
+    say(f"{register}: {merged.added} added, {merged.ended} with a new last day, {merged.same} as stored.")
 
 
 def print_template(register: str) -> None:
     """Print the header of a register's CSV, the columns that may be absent last."""
-    click.echo(",".join((*COLUMNS[register], "valid_from", "valid_to", *OPTIONAL.get(register, ()))))
+    say(",".join((*COLUMNS[register], "valid_from", "valid_to", *OPTIONAL.get(register, ()))))
 
 
 @click.group()

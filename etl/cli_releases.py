@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -10,7 +9,9 @@ from typing import Final
 import click
 
 from gis.cli import platform_of, settings_of
+from gis.cli_terminal import say, say_json
 from gis.errors import BadOption
+from gis.limits import REASON, brief, require_short
 
 __all__ = ["STEPS", "accepted_of", "by_option", "json_option", "pairs_of"]
 
@@ -37,7 +38,10 @@ def pairs_of(texts: tuple[str, ...], mark: str, option: str, wanted: str) -> dic
 
 def accepted_of(pairs: tuple[str, ...], example: str = "prefix:'codes follow next year'") -> dict[str, str]:
     """What --accept takes: finding -> reason."""
-    return pairs_of(pairs, ":", "--accept", f"FINDING:REASON, for example {example}")
+    found = pairs_of(pairs, ":", "--accept", f"FINDING:REASON, for example {example}")
+    for kind, reason in found.items():
+        require_short(f"The reason of --accept {brief(kind)}", reason, REASON)
+    return found
 
 
 def _taken(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -65,12 +69,12 @@ def impact(ctx: click.Context, release: int, successor: tuple[str, ...], output:
         found = service.impact(p, release, successors=chosen)
         answer, cases, show = found.as_json(), list(found.cases), report.show_impact
     if as_json:
-        click.echo(json.dumps(answer, ensure_ascii=False))
+        say_json(answer)
     else:
         show(answer)
     if path:
         n = sheets.write_csv(path, service.Changed._fields, cases)
-        click.echo(f"{n} case(s) written to {path}", err=as_json)
+        say(f"{n} case(s) written to {path}", err=as_json)
 
 
 @click.command()
@@ -82,7 +86,7 @@ def renew(ctx: click.Context, release: int, by: str) -> None:
     from gis.services import boundaries as service
 
     staged = service.renew(platform_of(ctx), release, by=by, now=datetime.now(UTC))
-    click.echo(f"Release {release} is withdrawn; its delivery is release {staged.release_id} now.")
+    say(f"Release {release} is withdrawn; its delivery is release {staged.release_id} now.")
 
 
 @click.command()
@@ -97,8 +101,8 @@ def approve(ctx: click.Context, release: int, accept: tuple[str, ...], by: str) 
     answers = service.Answers(accepted=_taken(accept))
     service.approve(platform_of(ctx), release, by=by, now=datetime.now(UTC), answers=answers)
     if by == service.UNNAMED:
-        click.echo("Nobody was named: give --by NAME, so that it is known who vouched.", err=True)
-    click.echo(f"Release {release} is approved. Next: gridward boundaries activate {release}")
+        say("Nobody was named: give --by NAME, so that it is known who vouched.", err=True)
+    say(f"Release {release} is approved. Next: gridward boundaries activate {release}")
 
 
 @click.command()
@@ -133,13 +137,11 @@ def activate(
     if not no_dump:
         _dump(ctx, release, now)
     counts = service.activate(platform_of(ctx), release, by=by, now=now, policy=open_cases, answers=answers)
-    click.echo(f"Release {release} is active.")
+    say(f"Release {release} is active.")
     if counts:
-        click.echo(
-            f"Open cases: {counts['moved']} moved, {counts['kept']} kept with a notice, {counts['asked']} to ask."
-        )
+        say(f"Open cases: {counts['moved']} moved, {counts['kept']} kept with a notice, {counts['asked']} to ask.")
     else:
-        click.echo("Its first day is still to come; open cases are decided on that day.")
+        say("Its first day is still to come; open cases are decided on that day.")
 
 
 def _dump(ctx: click.Context, release: int, now: datetime) -> None:
@@ -148,13 +150,13 @@ def _dump(ctx: click.Context, release: int, now: datetime) -> None:
 
     settings = settings_of(ctx)
     if settings.database_url:
-        click.echo("The database is your own: it was not dumped.", err=True)
+        say("The database is your own: it was not dumped.", err=True)
         return
     folder = settings.var / "dumps"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"before-release-{release}-{now:%Y%m%dT%H%M%S}.dump"
     database.dump(settings, path)
-    click.echo(f"The database was dumped to {path}.")
+    say(f"The database was dumped to {path}.")
 
 
 @click.command()
@@ -176,7 +178,7 @@ def withdraw(
     answers = service.Answers(accepted=_taken(accept), reopen=reopen_territories)
     p = platform_of(ctx)
     found = service.withdraw(p, release, by=by, reason=reason, now=datetime.now(UTC), answers=answers)
-    click.echo(f"Release {release} is withdrawn.")
+    say(f"Release {release} is withdrawn.")
     if found.left:
         found = replace(found, left=service.foresee(p, release).left)
     if found.awake:
@@ -190,7 +192,7 @@ def due(ctx: click.Context) -> None:
     from gis.services import boundaries as service
 
     done = service.wake_due(platform_of(ctx), now=datetime.now(UTC))
-    click.echo(f"Releases: {', '.join(map(str, done))}." if done else "Nothing is due.")
+    say(f"Releases: {', '.join(map(str, done))}." if done else "Nothing is due.")
 
 
 STEPS: Final = (impact, renew, approve, activate, withdraw, due)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from etl.reports import LISTED, Columns, Rejected, ReportFile, Reports, reject_l
 from etl.sheets import write_csv
 from gis.acts import Act
 from gis.cli import platform_of
+from gis.cli_terminal import progress, say, say_json
 from gis.errors import BadOption, FileFault
 from gis.periods import local_day
 from gis.reports import ReportBatch
@@ -107,7 +107,10 @@ def load(
         max_rejects=max_rejects,
         quiet=as_json,
     )
-    click.echo(json.dumps(answer, ensure_ascii=False) if as_json else _told(answer))
+    if as_json:
+        say_json(answer)
+    else:
+        say(*_told(answer))
     if answer["rejected"]:
         ctx.exit(1)
 
@@ -123,7 +126,7 @@ def load_file(p: Platform, file: ReportFile, *, max_rejects: str = "1%", quiet: 
     def step(name: str) -> None:
         split.begin(name)
         if shown:
-            click.echo(f"\r  {loaded.rows:,} rows, {loaded.share:.0%}  {name:<10}", err=True, nl=False)
+            progress(f"  {loaded.rows:,} rows, {loaded.share:.0%}  {name:<10}")
 
     day = local_day(now, p.place.timezone)
     loaded = Reports(file, place=p.place, now=now)
@@ -141,7 +144,7 @@ def load_file(p: Platform, file: ReportFile, *, max_rejects: str = "1%", quiet: 
         accept=lambda found: _require_few(file.path, loaded, found, max_rejects),
     )
     if shown:
-        click.echo("\r" + " " * 50 + "\r", err=True, nl=False)
+        progress()
     return _answer(loaded, outcome, hint) | {"seconds": split.end()}
 
 
@@ -157,12 +160,18 @@ def _crs_hint(p: Platform, batch: ReportBatch, day: date) -> str | None:
 def _answer(loaded: Reports, outcome: casework.LoadOutcome, hint: str | None) -> dict[str, Any]:
     return {
         "rows": loaded.rows,
+        "delimiter": loaded.delimiter,
         "new": outcome.new,
         **outcome.stored,
         "known": outcome.known + outcome.repeated + loaded.repeated,
         "known_differing": outcome.differing,
+        "known_moved": outcome.moved,
+        "known_moved_most_m": round(outcome.moved_most[0], 1),
+        "known_moved_crs": outcome.moved_crs,
         "rejected": loaded.bad + len(outcome.clashes),
         "rejects": [{"row": r.row, "reason": r.reason} for r in _rejects(loaded, outcome)],
+        "unknown_parts": outcome.unknown_parts,
+        "unknown_part_rows": [{"row": row, "part": part} for row, part in outcome.unknown_part_rows],
         "far": loaded.far,
         "piles": loaded.piles.found(loaded.rows),
         "crs_hint": hint,
@@ -186,16 +195,28 @@ def _require_few(path: Path, loaded: Reports, outcome: casework.LoadOutcome, max
         )
 
 
-def _told(a: dict[str, Any]) -> str:
+def _told(a: dict[str, Any]) -> list[str]:
     lines = [f"{a['rows']} rows: {a['new']} new, {a['known']} stored already, {a['rejected']} rejected."]
     lines.append(
         f"  located {a['located']}, border desk {a['border_desk']}, outside {a['outside']}, in a gap {a['gap']}"
     )
+    if a["delimiter"] not in ("", ","):
+        lines.append(f"  read with {a['delimiter']!r} between the columns, by its header")
     if a["known_differing"]:
-        lines.append(f"  {a['known_differing']} of those stored already say something else now; the first words stay.")
+        lines.append(f"  {a['known_differing']} of those stored already say something else now; what was stored stays.")
+    if a["known_moved"]:
+        lines += [
+            f"  {a['known_moved']} of them lie elsewhere now, up to {a['known_moved_most_m']:,.1f} m away; that "
+            f"one was stored as {a['known_moved_crs']}.",
+            "  Their stored positions stay: check --crs, --x and --y; `gridward cases move` moves a pin that is wrong.",
+        ]
     lines += [f"  row {r['row']}: {r['reason']}" for r in a["rejects"][:50]]
     if a["rejected"] > 50:
         lines.append(f"  … and {a['rejected'] - 50} more; --json lists {LISTED:,}")
+    if a["unknown_parts"]:
+        named = ", ".join(f"row {one['row']} {one['part']}" for one in a["unknown_part_rows"][:5])
+        lines.append(f"  {a['unknown_parts']} rows name a part that was not there on their day: {named}.")
+        lines.append("  Their position decided; `gridward parts load` registers parts.")
     if a["far"]:
         lines.append(f"  {a['far']} of the rows taken lie far from the place; they are stored as outside.")
     lines += [f"  {pile['n']} rows lie at exactly x={pile['x']}, y={pile['y']}" for pile in a["piles"]]
@@ -203,7 +224,7 @@ def _told(a: dict[str, Any]) -> str:
     total = sum(a["seconds"].values())
     split = ", ".join(f"{step} {seconds:.2f}" for step, seconds in a["seconds"].items())
     lines.append(f"  {total:.2f} s ({split})")
-    return "\n".join(lines)
+    return lines
 
 
 @reports.command()
@@ -225,7 +246,7 @@ def export(ctx: click.Context, output: str) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    click.echo(f"{n} cases written to {path}")
+    say(f"{n} cases written to {path}")
 
 
 def _rows(p: Platform) -> Iterator[tuple[Any, ...]]:

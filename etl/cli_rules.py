@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +13,7 @@ import click
 from etl.cli_registers import print_template, say_merged, template_option, wanted_file
 from etl.registers import read_register, rules_of
 from gis.cli import platform_of
+from gis.cli_terminal import progress, say, say_json
 from gis.errors import BadOption
 from gis.periods import local_day, parse_day
 from gis.rules import Rule
@@ -72,7 +72,7 @@ def lint(ctx: click.Context, file: str | None, at: str | None, lang: str | None,
     if as_json:
         listed = [asdict(f) | {"note": f.kind in _NOTES} for f in found.findings]
         holes = [{"category": category, "area": area} for category, area in found.holes]
-        click.echo(json.dumps({"findings": listed, "holes": holes}, ensure_ascii=False))
+        say_json({"findings": listed, "holes": holes})
     else:
         _tell(found, lang or p.place.languages[0])
     if found.holes or any(finding.kind not in _NOTES for finding in found.findings):
@@ -81,15 +81,15 @@ def lint(ctx: click.Context, file: str | None, at: str | None, lang: str | None,
 
 def _tell(found: Faults, language: str) -> None:
     for finding in found.findings:
-        click.echo(f"{finding.kind:<14}{finding.text_zh if language == 'zh' else finding.text_en}")
+        say(f"{finding.kind:<14}{finding.text_zh if language == 'zh' else finding.text_en}")
     by_area: dict[str, list[str]] = {}
     for category, area in found.holes:
         by_area.setdefault(area, []).append(category)
     for area, words in sorted(by_area.items()):
         shown = ", ".join(words[:6]) + (" …" if len(words) > 6 else "")
-        click.echo(f"{'hole':<14}{area}: nobody acts for {len(words)} categories ({shown})")
+        say(f"{'hole':<14}{area}: nobody acts for {len(words)} categories ({shown})")
     notes = sum(finding.kind in _NOTES for finding in found.findings)
-    click.echo(f"{len(found.findings) - notes} finding(s), {notes} note(s), {len(found.holes)} hole(s).")
+    say(f"{len(found.findings) - notes} finding(s), {notes} note(s), {len(found.holes)} hole(s).")
 
 
 @rules.command("backtest")
@@ -110,7 +110,7 @@ def backtest(ctx: click.Context, file: str | None, release: int | None, months: 
     tested = service(p, since=since, rules=_rules_of(file), release_id=release, progress=counter.add)
     counter.end()
     if as_json:
-        click.echo(json.dumps(_as_json(tested), ensure_ascii=False))
+        say_json(_as_json(tested))
     else:
         _tell_tested(tested, since)
 
@@ -124,11 +124,11 @@ class _Counter:
     def add(self, n: int) -> None:
         self.n += n
         if not self.quiet:
-            click.echo(f"\r  {self.n} reports", err=True, nl=False)
+            progress(f"  {self.n} reports")
 
     def end(self) -> None:
         if not self.quiet:
-            click.echo("\r" + " " * 24 + "\r", err=True, nl=False)
+            progress()
 
 
 def _as_json(tested: Tested) -> dict[str, Any]:
@@ -143,14 +143,14 @@ def _as_json(tested: Tested) -> dict[str, Any]:
 
 def _tell_tested(tested: Tested, since: date) -> None:
     result = tested.result
-    click.echo(f"{result.changed} of {result.looked_at} reports since {since} would change hands.")
+    say(f"{result.changed} of {result.looked_at} reports since {since} would change hands.")
     for move in result.moves:
         words = ", ".join(f"{category} {n}" for category, n in move.categories[:4])
         numbers = ", ".join(tested.numbers[n] for n in move.cases[:3])
-        click.echo(f"  {move.before or '–':<12}-> {move.after or '–':<12}{move.count:>7}   {words}   ({numbers})")
+        say(f"  {move.before or '–':<12}-> {move.after or '–':<12}{move.count:>7}   {words}   ({numbers})")
     if result.changed:
-        click.echo(f"{'unit':<12}{'before':>10}{'after':>9}  change")
+        say(f"{'unit':<12}{'before':>10}{'after':>9}  change")
     for load in result.loads:
         if load.difference:
             share = f"{load.percent:+.1f} %" if load.percent is not None else "new"
-            click.echo(f"{load.unit or '–':<12}{load.before:>10}{load.after:>9}  {load.difference:+d} ({share})")
+            say(f"{load.unit or '–':<12}{load.before:>10}{load.after:>9}  {load.difference:+d} ({share})")

@@ -19,6 +19,7 @@ from etl.registers import read_register
 from etl.reports import Columns, ReportFile
 from etl.sample import write_boundaries, write_year
 from gis.cli import platform_of, settings_of
+from gis.cli_terminal import say
 from gis.errors import BadOption, Conflict
 from gis.services import boundaries as boundary_service
 from gis.services import casework
@@ -56,7 +57,7 @@ def sample() -> None:
 def make_boundaries(ctx: click.Context, output: str) -> None:
     """Write the sample's boundary deliveries; the same files on every run and machine."""
     write_boundaries(Path(output), settings_of(ctx).data / "reference")
-    click.echo(f"Boundary releases written to {output}.")
+    say(f"Boundary releases written to {output}.")
 
 
 @sample.command("year")
@@ -68,7 +69,7 @@ def make_boundaries(ctx: click.Context, output: str) -> None:
 def make_year(ctx: click.Context, output: str, scale: int) -> None:
     """Write a year of reports, parts and patrol tracks, and beside them the truth they were drawn from."""
     write_year(Path(output), settings_of(ctx).data, scale=scale)
-    click.echo(f"The year is written to {output}.")
+    say(f"The year is written to {output}.")
 
 
 @sample.command("load")
@@ -92,23 +93,23 @@ def load(ctx: click.Context, scale: int) -> None:
         _load_parts(p, folder)
     for name, crs in _FILES:
         if _loaded(p, folder / name):
-            click.echo(f"  {name}: loaded already")
+            say(f"  {name}: loaded already")
             continue
-        click.echo(f"  {name} …")
+        say(f"  {name} …")
         answer = load_file(p, ReportFile(folder / name, _COLUMNS, crs))
         split = ", ".join(f"{step} {seconds:.1f}" for step, seconds in answer["seconds"].items())
         counts = ", ".join(
             f"{word.replace('_', ' ')} {answer[word]}" for word in (*casework.OUTCOMES, "known", "rejected")
         )
-        click.echo(f"  {name}: {answer['rows']} rows in {sum(answer['seconds'].values()):.1f} s ({split}): {counts}")
+        say(f"  {name}: {answer['rows']} rows in {sum(answer['seconds'].values()):.1f} s ({split}): {counts}")
 
 
 @contextmanager
 def _step(name: str) -> Iterator[None]:
-    click.echo(f"  {name} …")
+    say(f"  {name} …")
     start = monotonic()
     yield
-    click.echo(f"  {name}: {monotonic() - start:.1f} s")
+    say(f"  {name}: {monotonic() - start:.1f} s")
 
 
 def _load_boundaries(p: Platform) -> None:

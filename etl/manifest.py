@@ -13,6 +13,7 @@ from typing import Any, Final
 from gis.areas import ReleaseFacts
 from gis.crs import parse_crs
 from gis.errors import BadOption, FileFault, UnknownCrs
+from gis.limits import FACT, too_long
 from gis.place import Place
 
 __all__ = ["FEATURE_LAYERS", "Asked", "LayerEntry", "Manifest", "manifest_of_file", "read_manifest"]
@@ -128,6 +129,8 @@ def _facts(release: Any, faults: list[str]) -> tuple[ReleaseFacts | None, date |
         value = release.get(name, "unknown" if name == "licence" else None)
         if not isinstance(value, str) or not value.strip():
             faults.append(f"release.{name} is {value!r}; wanted a text.")
+        elif len(value) > FACT:
+            faults.append(f"release.{name} {too_long(len(value), FACT)}.")
         words[name] = str(value)
     accuracy = release.get("line_accuracy_m")
     if not isinstance(accuracy, int | float) or isinstance(accuracy, bool) or not 0 < accuracy < 1000:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from etl.csv_signs import HEAD, sign_of, utf16_fault
 from etl.encodings import decode, judge
 from etl.fields import texts_of
 from etl.sandbox import Workroom
@@ -92,7 +94,7 @@ def _noted(table: PartsTable, notes: Sequence[str]) -> PartsTable:
 
 # -- CSV ------------------------------------------------------------------------------------------------------------
 def _csv(file: PartsFile, place: Place) -> PartsTable:
-    frame = _read_csv(Path(file.path), file.encoding)
+    frame, sign = _read_csv(file)
     absent = [name for name in (file.x, file.y) if name not in frame.columns]
     if absent:
         raise FileFault(
@@ -109,17 +111,27 @@ def _csv(file: PartsFile, place: Place) -> PartsTable:
         lost[i] = f"{file.x}, {file.y} is {columns[file.x][i]!r}, {columns[file.y][i]!r}, which is no position in {crs}"
     geometry = np.asarray(shapely.points(np.where(bad, 0.0, east), np.where(bad, 0.0, north)), dtype=object)
     geometry[bad] = None
-    return PartsTable("", columns, geometry, lost)
+    notes = () if sign == "," else (f"{file.name} is read with {sign!r} between the columns, by its header.",)
+    return PartsTable("", columns, geometry, lost, notes)
 
 
-def _read_csv(path: Path, encoding: str | None) -> pd.DataFrame:
+def _read_csv(file: PartsFile) -> tuple[pd.DataFrame, str]:
+    """The table as texts, and the sign between its columns."""
+    path, encoding = Path(file.path), file.encoding
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False, encoding=encoding or "utf-8-sig")
+        with path.open("rb") as opened:
+            head = opened.read(HEAD)
+        if not encoding and (found := utf16_fault(head)):
+            raise FileFault(f"{path.name} is {found}.")
+        sign = sign_of(head.decode(encoding or "utf-8-sig", "replace"), (file.x, file.y))
+        return pd.read_csv(
+            path, sep=sign, dtype=str, keep_default_na=False, na_filter=False, encoding=encoding or "utf-8-sig"
+        ), sign
     except FileNotFoundError:
         raise FileFault(f"{path} is no file that can be read; give the path of a file of parts.") from None
     except LookupError:
         raise BadOption(f"--encoding is {encoding!r}, which is none; wanted for example GBK or UTF-8.") from None
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as fault:
+    except (UnicodeDecodeError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as fault:
         raise FileFault(
             f"{path.name} cannot be read as CSV in {encoding or 'UTF-8'}: {fault}. "
             "If it was written by a spreadsheet in China, give --encoding GBK."

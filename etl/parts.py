@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from etl.part_tables import PartsFile, PartsTable, tables_of
 from gis.crs import from_working
 from gis.errors import BadOption, FileFault
+from gis.limits import NAME, brief, too_long
 from gis.parts import ACCURACY_M, PARTS_STATES, SCHEMES, UNIT_ROLES, PartBatch, RowFault, Scheme, identifier_problem
 from gis.place import Place
 
@@ -169,6 +170,8 @@ def _judged(
     for name, column in columns.items():
         nul = np.array(["\0" in text for text in column.tolist()], dtype=bool)
         strike(nul, lambda _, name=name: f"{name} holds a NUL character")  # type: ignore[misc]
+        length = np.array([len(text) for text in column.tolist()], dtype=np.int64)
+        strike(length > NAME, lambda i, name=name, n=length: f"{name} {too_long(n[i], NAME)}")  # type: ignore[misc]
     geometry = _shapes_judged(table, place, strike)
     good = np.ones(n, dtype=bool)
     good[[fault.row - 1 for fault in faults]] = False
@@ -195,18 +198,19 @@ def _choices(columns: Mapping[str, Column], mapped: Mapping[str, str], strike: S
     states, classes = columns["state"], columns["accuracy_class"]
     wanted = ", ".join(f"{name} {word}" for name, word in PARTS_STATES.items())
     known = np.array([word in _STATES for word in states.tolist()], dtype=bool)
-    strike(~known, lambda i: f"state is {states[i]!r}; wanted one of {wanted}")
+    strike(~known, lambda i: f"state is {brief(states[i])}; wanted one of {wanted}")
     if "accuracy_class" in mapped:
         metres = ", ".join(f"{name} (± {m} m)" for name, m in ACCURACY_M.items())
         bad = np.array([word not in ACCURACY_M for word in classes.tolist()], dtype=bool)
-        strike(bad, lambda i: f"accuracy_class is {classes[i]!r}; wanted one of {metres}")
+        strike(bad, lambda i: f"accuracy_class is {brief(classes[i])}; wanted one of {metres}")
 
 
 def _days(name: str, texts: Column, today: date, strike: Strike) -> NDArray[np.datetime64]:
     """Days of a column, NaT where it is empty or no day."""
     read = {text: _day(text) for text in dict.fromkeys(texts.tolist())}
     days = np.array([read[text] for text in texts.tolist()], dtype="datetime64[D]")
-    strike(np.isnat(days) & (texts != ""), lambda i: f"{name} is {texts[i]!r}; wanted a day, YYYY-MM-DD or YYYYMMDD")
+    wanted = "wanted a day, YYYY-MM-DD or YYYYMMDD"
+    strike(np.isnat(days) & (texts != ""), lambda i: f"{name} is {brief(texts[i])}; {wanted}")
     strike(days > np.datetime64(today), lambda i: f"{name} is {days[i]}, after today; wanted a day that has been")
     strike(days < np.datetime64(_SURVEYED), lambda i: f"{name} is {days[i]}, before {_SURVEYED}")
     return days

@@ -6,6 +6,7 @@ path and these numbers reads it, in this process or another.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -23,16 +24,28 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from etl.csv_signs import HEAD, columns_of, sign_of, utf16_fault
 from etl.report_rows import parse_times
 from gis.errors import BadOption, FileFault
 from gis.place import Place
 from gis.services.bulk import Said, Words
 
-__all__ = ["COLUMNS", "Partition", "PointsFile", "Source", "read_said", "read_table", "survey_of", "words_of"]
+__all__ = [
+    "COLUMNS",
+    "Partition",
+    "PointsFile",
+    "Source",
+    "delimiter_of",
+    "read_said",
+    "read_table",
+    "survey_of",
+    "words_of",
+]
 
 COLUMNS: Final = ("x", "y", "id", "time", "category", "accuracy", "source", "part")
 _BLOCK: Final = 1 << 24
 _BATCH: Final = 65_536
+_CUT: Final = "a file that is cut into partitions has to be in UTF-8, GB 18030 or the like: save it as UTF-8."
 _QUOTE, _LINE, _RETURN = 0x22, 0x0A, 0x0D
 
 
@@ -95,11 +108,12 @@ def survey_of(file: PointsFile, size: int) -> Source:
     header: tuple[str, ...] = ()
     for path in _files(file.path):
         digest.update(f"{path.stat().st_size}:".encode())
-        found = _cut_csv(path, file.encoding, cut, digest) if _is_csv(path) else _cut_parquet(path, cut, digest)
+        found = _cut_csv(path, file, cut, digest) if _is_csv(path) else _cut_parquet(path, cut, digest)
         absent = [name for name in wanted if name not in found]
         if absent:
+            there = ", ".join(found)[:300] or "none"
             raise FileFault(
-                f"{path.name} has no column {', '.join(map(repr, absent))}; it has {', '.join(found)[:300]}. "
+                f"{path.name} has no column {', '.join(map(repr, absent))}; its columns are {there}. "
                 "Name the right columns with --x, --y, --id and the other options."
             )
         header = header or found
@@ -157,9 +171,9 @@ class _faults:
             raise FileFault(f"{self.path.name} cannot be read as {self.kind}: {str(fault).strip()[:300]}.") from fault
 
 
-def _cut_csv(path: Path, encoding: str, cut: _Cut, digest: Any) -> tuple[str, ...]:
+def _cut_csv(path: Path, file: PointsFile, cut: _Cut, digest: Any) -> tuple[str, ...]:
     """Cut between records: a line's end within quotes ends none, an empty line is none."""
-    header, start = _header(path, encoding)
+    header, start = _header(path, file.encoding, [name for name in file.columns.values() if name])
     begin, rows, at, inside, last, before = start, 0, 0, 0, start, 0
     for block in _blocks(path):
         digest.update(block)
@@ -186,20 +200,38 @@ def _cut_csv(path: Path, encoding: str, cut: _Cut, digest: Any) -> tuple[str, ..
     return header
 
 
-def _header(path: Path, encoding: str) -> tuple[tuple[str, ...], int]:
+def _header(path: Path, encoding: str, wanted: Sequence[str]) -> tuple[tuple[str, ...], int]:
     with path.open("rb") as file:
-        line = file.readline(1 << 20)
+        line = file.readline(HEAD)
+        beyond = file.read(HEAD)
+    if found := utf16_fault(line + beyond):
+        raise FileFault(f"{path.name} is {found.partition(':')[0]}; {_CUT}")
     try:
-        names = tuple(next(csv.reader([line.decode(encoding)]), []))
+        if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+            raise BadOption(f"--encoding is {encoding!r}; {_CUT}")
+        text = line.decode(encoding)
+        names = tuple(columns_of(text, sign_of(text, wanted))[0])
     except (UnicodeDecodeError, csv.Error):
         raise FileFault(
             f"{path.name} has no header in {encoding.removesuffix('-sig')}; name its encoding, as --encoding gb18030."
         ) from None
     except LookupError:
         raise BadOption(f"--encoding is {encoding!r}, which is no known encoding; try utf-8 or gb18030.") from None
+    if not names:
+        what = "begins with an empty line" if line else "is empty"
+        raise FileFault(f"{path.name} {what}; wanted a header with the names of its columns, and rows below it.")
     if len(names) != len(set(names)):
         raise FileFault(f"{path.name} has two columns of one name; rename one of them.")
     return names, len(line)
+
+
+def delimiter_of(file: PointsFile) -> str:
+    """The sign between the columns of a CSV, '' for another file."""
+    if not _is_csv(file.path):
+        return ""
+    with file.path.open("rb") as opened:
+        head = opened.readline(HEAD).decode(file.encoding, "replace")
+    return sign_of(head, [name for name in file.columns.values() if name])
 
 
 def read_table(
@@ -224,12 +256,13 @@ def read_table(
 
 def _csv_table(part: Partition, names: Sequence[str], header: Sequence[str], encoding: str) -> Any:
     with Path(part.path).open("rb") as file:
+        sign = sign_of(file.readline(HEAD).decode(encoding, "replace").removeprefix("\ufeff"), header)
         file.seek(part.offset)
         data = file.read(part.length)
     return pacsv.read_csv(
         io.BytesIO(data),
         read_options=pacsv.ReadOptions(column_names=list(header), encoding=encoding, use_threads=False),
-        parse_options=pacsv.ParseOptions(newlines_in_values=True),
+        parse_options=pacsv.ParseOptions(delimiter=sign, newlines_in_values=True),
         convert_options=pacsv.ConvertOptions(
             include_columns=list(names), column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -11,8 +12,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from etl.csv_signs import HEAD, sign_of, utf16_fault
 from etl.manifest import FEATURE_LAYERS
 from gis.errors import FileFault
+from gis.limits import CODE, NAME, REASON, brief, too_long
 from gis.rules import WEEK, Rule, hours_of
 
 __all__ = ["COLUMNS", "OPTIONAL", "read_register", "rules_of"]
@@ -52,6 +55,13 @@ _CHOICES: Final[Mapping[tuple[str, str], Sequence[str]]] = {
     ("categories", "kind"): ("part", "event"),
     ("categories", "sensitive"): ("0", "1"),
 }
+_LONGEST: Final[Mapping[str, int]] = {
+    "name_zh": NAME,
+    "name_en": NAME,
+    "contact": NAME,
+    "reason_zh": REASON,
+    "reason_en": REASON,
+}
 _EPOCH: Final = "2000-01-01"  #: a row that does not say from when it is valid is valid from here
 
 
@@ -63,7 +73,7 @@ def read_register(path: Path, register: str) -> pd.DataFrame:
     if register == "rules":
         whole = table["order"].str.fullmatch(r"[+-]?[0-9]{1,9}")
         faults += [
-            f"row {i + 1}: order is {table['order'].iloc[i]!r}; wanted a whole number of at most 9 digits"
+            f"row {i + 1}: order is {brief(table['order'].iloc[i])}; wanted a whole number of at most 9 digits"
             for i in _where(~whole)
         ]
         frame["ord"] = table["order"].where(whole, "0").astype(int)
@@ -71,6 +81,7 @@ def read_register(path: Path, register: str) -> pd.DataFrame:
         frame["sensitive"] = table["sensitive"] == "1"
     faults += _add_optional(table, frame, OPTIONAL.get(register, ()))
     faults += _add_validity(table, frame)
+    faults += _length_faults(table, register)
     faults += _key_faults(frame, register)
     if faults:
         shown = "; ".join(faults[:10]) + ("; …" if len(faults) > 10 else "")
@@ -93,10 +104,17 @@ def rules_of(frame: pd.DataFrame) -> tuple[Rule, ...]:
 
 def _table(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8-sig")
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+        if found := utf16_fault(head):
+            raise FileFault(
+                f"{path.name} is {found.partition(':')[0]}; save it as UTF-8 (a spreadsheet's “CSV UTF-8”)."
+            )
+        sign = sign_of(head.decode("utf-8-sig", "replace"), wanted)
+        table = pd.read_csv(path, sep=sign, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8-sig")
     except FileNotFoundError:
         raise FileFault(f"{path} is no file that can be read; give the path of a CSV file.") from None
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as fault:
+    except (UnicodeDecodeError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as fault:
         raise FileFault(f"{path.name} cannot be read as CSV in UTF-8: {fault}.") from None
     absent = [name for name in wanted if name not in table.columns]
     if absent:
@@ -109,6 +127,24 @@ def _table(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({name: table[name].str.strip() for name in table.columns})
 
 
+def _length_faults(table: pd.DataFrame, register: str) -> list[str]:
+    optional = OPTIONAL.get(register, ())
+    return [
+        f"row {i + 1}: {name} {fault}"
+        for name in (*COLUMNS[register], *optional)
+        for i, text in enumerate(table[name] if name in table.columns else ())
+        if (fault := _excess(text, _LONGEST.get(name, CODE), words=name in optional))
+    ]
+
+
+def _excess(text: str, longest: int, *, words: bool) -> str:
+    """How a cell is over its limit, '' where it is not; where several `words` stand it is that of each."""
+    length = max(map(len, text.split() if words else [text]), default=0)
+    if length > longest:
+        return too_long(length, longest)
+    return too_long(len(text), REASON) if len(text) > REASON else ""
+
+
 def _where(mask: pd.Series) -> list[int]:
     return [int(i) for i in np.flatnonzero(mask.to_numpy(dtype=bool))]
 
@@ -119,7 +155,7 @@ def _choice_faults(table: pd.DataFrame, register: str) -> list[str]:
         if name == register:
             bad = ~table[column].isin(list(allowed))
             faults += [
-                f"row {i + 1}: {column} is {table[column].iloc[i]!r}; wanted {' or '.join(allowed)}"
+                f"row {i + 1}: {column} is {brief(table[column].iloc[i])}; wanted {' or '.join(allowed)}"
                 for i in _where(bad)
             ]
     return faults
@@ -131,7 +167,7 @@ def _add_optional(table: pd.DataFrame, frame: pd.DataFrame, names: Sequence[str]
     for name in (name for name in names if name in table.columns):
         words = [text.split() for text in table[name]]
         faults += [
-            f"row {i + 1}: {name} is {table[name].iloc[i]!r}; wanted {wanted}"
+            f"row {i + 1}: {name} is {brief(table[name].iloc[i])}; wanted {wanted}"
             for i, found in enumerate(words)
             if (wanted := _wanted(name, found))
         ]
@@ -177,7 +213,7 @@ def _add_validity(table: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
         texts = texts.replace("", default) if default else texts
         days = pd.to_datetime(texts, format="%Y-%m-%d", errors="coerce")
         bad = days.isna() & (texts != "")
-        faults += [f"row {i + 1}: {name} is {texts.iloc[i]!r}; wanted YYYY-MM-DD" for i in _where(bad)]
+        faults += [f"row {i + 1}: {name} is {brief(texts.iloc[i])}; wanted YYYY-MM-DD" for i in _where(bad)]
         frame[name] = days.dt.strftime("%Y-%m-%d").astype(object).where(days.notna(), None)
     ended = frame["valid_to"].notna()
     bad = ended & (frame["valid_to"].fillna("9999") <= frame["valid_from"].fillna("0000"))

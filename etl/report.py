@@ -16,6 +16,7 @@ from rich.table import Table
 
 from etl.delivery import Checked
 from etl.findings import Finding
+from gis.cli_terminal import visible
 from gis.crs import wkt_of
 from gis.errors import BadOption
 from gis.place import Place
@@ -54,6 +55,11 @@ def _console() -> Console:
     """As wide as the window; into a pipe or file wide enough that nothing is cut."""
     console = Console(highlight=False, soft_wrap=True)
     return console if console.is_terminal else Console(highlight=False, width=200, soft_wrap=True)
+
+
+def _shown(text: str) -> str:
+    """A text of others in rich's markup: nothing in it is markup, and all of it shows."""
+    return escape(visible(text))
 
 
 def as_json(checked: Checked, blocking: Sequence[Finding]) -> dict[str, Any]:
@@ -95,7 +101,7 @@ def show(checked: Checked, blocking: Sequence[Finding], accepted: Mapping[str, s
     for raw in checked.raw:
         fields = ", ".join(f"{meaning} = {column}" for meaning, column in raw.fields.items())
         words = (raw.entry.level, raw.entry.file, str(len(raw)), raw.crs or "?", raw.encoding.upper(), fields)
-        table.add_row(*(escape(word) for word in words))
+        table.add_row(*(_shown(word) for word in words))
     console.print(table)
     order = {"error": 0, "warning": 1, "note": 2}
     for f in sorted(checked.findings, key=lambda f: order[f.severity]):
@@ -103,7 +109,7 @@ def show(checked: Checked, blocking: Sequence[Finding], accepted: Mapping[str, s
         taken = f" (accepted: {accepted[f.kind]})" if f.severity == "warning" and f.kind in accepted else ""
         level = f" ({f.level})" if f.level else ""
         head = f"[{_STYLE[f.severity]}]{f.severity.upper()} {f.kind}[/]{level}"
-        console.print(f"{head}: {escape(f.text + where + taken)}")
+        console.print(f"{head}: {_shown(f.text + where + taken)}")
     said = Counter(f.severity for f in checked.findings)
     console.print(
         f"{len(checked.findings)} finding(s): {said['error']} error(s), {said['warning']} warning(s), "
@@ -125,7 +131,7 @@ def show_diff(found: Mapping[str, Any], *, short: bool) -> None:
         said = ", ".join(f"{n} {kind}" for kind, n in what["counts"].items() if n) or "nothing"
         console.print(f"  {level}: {said}")
         for change in [] if short else what["changes"]:
-            console.print(f"    {escape(_change(change))}")
+            console.print(f"    {_shown(_change(change))}")
 
 
 def _change(change: Mapping[str, Any]) -> str:
@@ -149,7 +155,7 @@ def show_impact(found: Mapping[str, Any]) -> None:
     _show_pairs(console, "parts", found["parts"])
     for row in found["ending"]:
         then = row["successor"] or "no successor: choose one with --successor"
-        console.print(f"    {escape(row['code'])} ends and is named by a territory or rule → {escape(then)}")
+        console.print(f"    {_shown(row['code'])} ends and is named by a territory or rule → {_shown(then)}")
     _show_vacant(console, found["no_unit"])
 
 
@@ -166,16 +172,16 @@ def show_withdrawal(found: Mapping[str, Any]) -> None:
     _show_pairs(console, f"as {below} says", left["units"])
     _show_cases(console, found["release"], left["states"], left["first"], left["n"])
     for code in found["unmet"]:
-        console.print(f"    {escape(code)} is an area of this release only; territories and rules that name it rest.")
+        console.print(f"    {_shown(code)} is an area of this release only; territories and rules that name it rest.")
     if found["reopened"]:
-        console.print(f"    territories that go on: {escape(', '.join(found['reopened']))}")
+        console.print(f"    territories that go on: {_shown(', '.join(found['reopened']))}")
     _show_vacant(console, found["no_unit"])
 
 
 def _show_pairs(console: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         if row["from"] != row["to"]:
-            console.print(f"    {title}: {escape(row['from'] or 'none')} → {escape(row['to'] or 'none')}: {row['n']}")
+            console.print(f"    {title}: {_shown(row['from'] or 'none')} → {_shown(row['to'] or 'none')}: {row['n']}")
     same = sum(row["n"] for row in rows if row["from"] == row["to"])
     if same:
         console.print(f"    {title}: {same} the same as now")
@@ -198,7 +204,7 @@ def _show_vacant(console: Console, found: Mapping[str, Any]) -> None:
         console.print(f"  [yellow]no-unit: {len(new)} area(s) would be no unit's territory:[/]")
     for row in new[:SHOWN]:
         was = f", {row['unit']}'s until {row['ended']}" if row["ended"] else ""
-        console.print(f"    {escape(row['code'])} {escape(row['name'])} from {row['from']} on{escape(was)}")
+        console.print(f"    {_shown(row['code'])} {_shown(row['name'])} from {row['from']} on{_shown(was)}")
     if len(new) > SHOWN:
         console.print(f"    … and {len(new) - SHOWN} more; --json lists them")
     if found["old"]:

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from etl.csv_signs import HEAD, columns_of, sign_of, utf16_fault
 from etl.report_files import BLOCK_ROWS, Block, ReportFile, require_columns
 from gis.errors import BadOption, FileFault
 
@@ -31,7 +32,8 @@ __all__ = ["CsvRows"]
 _BYTES: Final = (
     4 * 1024**2
 )  #: read at once, and about the longest row; larger reads keep more memory than they save time
-_HEADER: Final = 1024**2  #: bytes that hold the header
+_HEADER: Final = HEAD
+_PEEKED: Final = 400
 _TAIL: Final = 64 * 1024
 _DAMAGED: Final = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
 
@@ -44,6 +46,7 @@ class CsvRows:
         self._path, self._encoding = file.path, file.encoding
         self._utf8 = _is_utf8(file.encoding)
         self._raw: IO[bytes] | None = None
+        self.sign = ","
         self._names, self._above = self._header()
         require_columns(file.path, file.columns, self._names)
 
@@ -52,7 +55,7 @@ class CsvRows:
         return self._raw.tell() / size if size and self._raw and not self._raw.closed else 1.0
 
     def blocks(self) -> Iterator[Block]:
-        short = _ShortRows(self._above)
+        short = _ShortRows(self._above, self.sign)
         try:
             with self._text() as stream:
                 yield from map(Block, self._batches(_Watched(stream), short))
@@ -75,7 +78,7 @@ class CsvRows:
                     column_names=self._names,
                     skip_rows_after_names=self._above,
                 ),
-                pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=short.take),
+                pacsv.ParseOptions(delimiter=self.sign, newlines_in_values=True, invalid_row_handler=short.take),
                 pacsv.ConvertOptions(column_types=dict.fromkeys(self._names, pa.large_string())),
             )
         except pa.ArrowInvalid as fault:
@@ -102,31 +105,36 @@ class CsvRows:
         try:
             with self._text() as stream:
                 head = codecs.getincrementaldecoder("utf-8-sig")().decode(stream.read(_HEADER))
-            for above, cells in enumerate(csv.reader(io.StringIO(head, newline="")), 1):
-                if any(cell.strip() for cell in cells):
-                    return [cell or f"Unnamed: {i}" for i, cell in enumerate(cells)], above
+            if "\0" in head[:_PEEKED] and (found := utf16_fault(head[:_PEEKED].encode())):
+                raise FileFault(f"{self._path.name} is {found}.")
+            self.sign = sign_of(head, self.columns.named())
+            cells, above = columns_of(head, self.sign)
         except UnicodeDecodeError:
             raise self._wrong_bytes() from None
         except (csv.Error, *_DAMAGED) as fault:
             raise self._unreadable(_said(fault)) from None
-        raise self._unreadable("No columns to parse from file")
+        if not above:
+            raise self._unreadable("No columns to parse from file, it is empty")
+        return [cell or f"Unnamed: {i}" for i, cell in enumerate(cells)], above
 
     def _unreadable(self, why: str) -> FileFault:
-        return FileFault(f"{self._path.name} cannot be read as CSV: {why}. Wanted comma-separated rows below a header.")
+        return FileFault(f"{self._path.name} cannot be read as CSV: {why}. Wanted rows below a header, commas between.")
 
     def _wrong_bytes(self) -> FileFault:
         """Where the first bytes lie that the encoding does not know."""
-        what, at = "its end", 0
+        what, at, head = "its end", 0, b""
         decoder = codecs.getincrementaldecoder(self._encoding)()
         with self._path.open("rb") as raw, _unpacked(raw, self._path.suffix.lower()) as stream:
             try:
                 while piece := stream.read(_HEADER):
-                    at += len(piece)
+                    at, head = at + len(piece), head or piece
                     decoder.decode(piece)
                 decoder.decode(b"", final=True)
             except UnicodeDecodeError as fault:
                 start = at - len(fault.object) + fault.start
                 what = f"byte {start}: {fault.object[fault.start : fault.start + 4]!r}"
+        if not codecs.lookup(self._encoding).name.startswith("utf-16") and (found := utf16_fault(head)):
+            return FileFault(f"{self._path.name} is {found}.")
         return FileFault(
             f"{self._path.name} is not in {self._encoding.removesuffix('-sig')} ({what}); "
             "name its encoding, as --encoding gb18030."
@@ -213,8 +221,8 @@ class _Watched(io.RawIOBase):
 class _ShortRows:
     """Rows that end before the last column: Arrow leaves them out, here they are kept for their place."""
 
-    def __init__(self, above: int) -> None:
-        self.fault = ""
+    def __init__(self, above: int, sign: str) -> None:
+        self.fault, self._sign = "", sign
         self._first = above + 1  #: the number Arrow gives the first row
         self._blank = 0  #: lines of white space so far
         self._done = 0  #: rows handed on so far
@@ -230,7 +238,7 @@ class _ShortRows:
             self.fault = f"expected {row.expected_columns} fields in row {at + 1}, saw {row.actual_columns}"
             return "error"
         try:
-            cells = next(csv.reader(io.StringIO(row.text, newline=""), strict=True))
+            cells = next(csv.reader(io.StringIO(row.text, newline=""), delimiter=self._sign, strict=True))
         except csv.Error:
             self.fault = f"row {at + 1} ends within a quoted text"
             return "error"

@@ -64,10 +64,14 @@ class Block:
 
 
 class Rows(Protocol):
-    """A file that was opened and found to be one of reports; `columns` says where x and y are in its blocks."""
+    """A file that was opened and found to be one of reports.
+
+    `columns` says where x and y are in its blocks, `sign` what stands between the columns of a CSV, '' elsewhere.
+    """
 
     columns: Columns
     crs: str
+    sign: str
 
     def blocks(self) -> Iterator[Block]:
         """The rows from the first on, at most BLOCK_ROWS at once; raises FileFault."""

@@ -47,7 +47,7 @@ class ParquetRows:
     """The rows of a Parquet file. Raises FileFault, BadOption for a CRS that is missing or contradicts the file's."""
 
     def __init__(self, file: ReportFile) -> None:
-        self._path, self._done = file.path, 0
+        self._path, self._done, self.sign = file.path, 0, ""
         try:
             self._file = pq.ParquetFile(file.path, memory_map=False)
             schema, facts = self._file.schema_arrow, _geo_facts(self._file.schema_arrow.metadata)

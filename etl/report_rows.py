@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from etl.report_files import Block, Columns
+from gis.limits import DESCRIPTION, ID, PART, brief, too_long
 from gis.place import Place
 
 __all__ = ["Judge", "Judged", "Sheet", "digests", "parse_times", "require_unlike"]
@@ -115,18 +117,19 @@ class Judge:
         known = self.place.sources
         sheet.strike(
             ~source.of(known.__contains__, bool),
-            lambda i: f"unknown source {source.at(i)!r}; known are {', '.join(known)}",
+            lambda i: f"unknown source {brief(source.at(i))}; known are {', '.join(known)}",
         )
         category = Coded(sheet, columns.category)
         if columns.category:
             sheet.strike(
                 ~category.of(self.categories.__contains__, bool),
-                lambda i: f"unknown category {category.at(i)!r}; `gridward categories load` registers them",
+                lambda i: f"unknown category {brief(category.at(i))}; `gridward categories load` registers them",
             )
         accuracy = self._accuracy(sheet, columns, source)
         received = self._received(sheet, columns)
         closed = self._closed(sheet, columns, received)
         description, part = sheet.text(columns.description), Coded(sheet, columns.part).text()
+        _bounded(sheet, columns)
         return Judged(x, y, accuracy, received, closed, category.text(), source.text(), description, part)
 
     def _accuracy(self, sheet: Sheet, columns: Columns, source: Coded) -> Floats:
@@ -138,7 +141,7 @@ class Judge:
         given, numbers = _given(words), _numbers(words)
         with np.errstate(invalid="ignore"):
             bad = given & ~((numbers > 0) & (numbers <= 100_000))
-        sheet.strike(bad, lambda i: f"accuracy is {words[i].as_py()!r}; wanted metres above 0, or nothing")
+        sheet.strike(bad, lambda i: f"accuracy is {brief(words[i].as_py())}; wanted metres above 0, or nothing")
         return np.where(given, numbers, default)
 
     def _received(self, sheet: Sheet, columns: Columns) -> Moments:
@@ -154,7 +157,7 @@ class Judge:
         lower = state.of(str.lower, object)
         sheet.strike(
             state.of(lambda word: word.lower() not in ("", "open", "closed"), bool),
-            lambda i: f"state is {lower[i]!r}; wanted open or closed",
+            lambda i: f"state is {brief(lower[i])}; wanted open or closed",
         )
         none = np.full(len(received), np.datetime64("NaT", "us"))
         closed = self._moments(sheet, columns.closed, "closing time") if columns.closed else none
@@ -174,11 +177,24 @@ class Judge:
         moments = parse_times(words, self.place.timezone)
         sheet.strike(
             np.isnat(moments) & _given(words),
-            lambda i: f"{name} is {words[i].as_py()!r}, no date and time; wanted 2026-01-31 08:15:00",
+            lambda i: f"{name} is {brief(words[i].as_py())}, no date and time; wanted 2026-01-31 08:15:00",
         )
-        sheet.strike(moments > self.now, lambda i: f"{name} {words[i].as_py()} lies in the future")
-        sheet.strike(moments < _EARLIEST, lambda i: f"{name} {words[i].as_py()} lies before the year 2000")
+        sheet.strike(moments > self.now, lambda i: f"{name} {brief(words[i].as_py())} lies in the future")
+        sheet.strike(moments < _EARLIEST, lambda i: f"{name} {brief(words[i].as_py())} lies before the year 2000")
         return moments
+
+
+def _bounded(sheet: Sheet, columns: Columns) -> None:
+    """Strike the rows with a text over its limit."""
+    limits = (("id", columns.id, ID), ("description", columns.description, DESCRIPTION), ("part", columns.part, PART))
+    for name, column, longest in limits:
+        if column:
+            lengths = pc.utf8_length(sheet.words(column)).to_numpy(zero_copy_only=False)
+            sheet.strike(lengths > longest, partial(_excess, name, lengths, longest))
+
+
+def _excess(name: str, lengths: NDArray[np.int64], longest: int, i: int) -> str:
+    return f"{name} {too_long(int(lengths[i]), longest)}"
 
 
 def _given(words: pa.Array) -> Bools:
@@ -193,8 +209,12 @@ def _present(words: pa.Array) -> pa.Array:
 def _number(sheet: Sheet, column: str, name: str) -> Floats:
     words = sheet.words(column)
     numbers = _numbers(words)
-    sheet.strike(~np.isfinite(numbers), lambda i: f"{name} is {words[i].as_py()!r}; wanted a number")
+    sheet.strike(~np.isfinite(numbers), lambda i: f"{name} is {brief(word := words[i].as_py())}; {_wanted(word)}")
     return numbers
+
+
+def _wanted(word: str) -> str:
+    return "wanted a number" + (" with a decimal point, as 119.93" if "," in word else "")
 
 
 def _numbers(words: pa.Array) -> Floats:

@@ -21,9 +21,10 @@ from etl.report_parquet import ParquetRows, is_parquet
 from etl.report_rows import Judge, Judged, Sheet, digests, require_unlike
 from etl.report_tallies import Piles, Repeats
 from gis.crs import from_working, parse_crs, to_working
-from gis.errors import BadOption, FileFault, UnknownCrs
+from gis.errors import BadOption, FileFault
 from gis.place import Place
 from gis.reports import ReportBatch
+from gis.services.crs_evidence import fitting_crs
 
 __all__ = ["LISTED", "Columns", "Rejected", "ReportFile", "Reports", "reject_limit", "require_near"]
 
@@ -78,7 +79,7 @@ class Reports:
         if file.crs:
             parse_crs(file.crs)
         self._source = _opened(file)
-        self.crs = parse_crs(self._source.crs)
+        self.crs, self.delimiter = parse_crs(self._source.crs), self._source.sign
         self.rows = self.bad = self.repeated = self.far = 0
         self.rejected: list[Rejected] = []  #: the first LISTED of them
         self.piles = Piles()
@@ -266,16 +267,11 @@ class _Plausible:
 
     def _hint(self) -> str:
         """Which other reading would put the points here: words for the remedy."""
-        place, x, y = self._is_near.place, self._x, self._y
-        for candidate in ("EPSG:4326", place.crs, "EPSG:4528", "EPSG:4549", "EPSG:3857"):
-            for swapped, (a, b) in ((False, (x, y)), (True, (y, x))):
-                try:
-                    east, north = to_working(a, b, crs=candidate, working=place.crs)
-                except UnknownCrs:
-                    continue
-                usable = np.isfinite(east) & np.isfinite(north)
-                if usable.any() and self._is_near(east[usable], north[usable]).mean() > 0.9:
-                    if swapped:
-                        return f"They would fit as {candidate} with x and y exchanged: exchange --x and --y."
-                    return f"They would fit as {candidate}: give --crs {candidate}."
+        place, near = self._is_near.place, self._is_near
+        found = fitting_crs(place, self._x, self._y, lambda east, north: bool(near(east, north).mean() > 0.9))
+        if found is not None:
+            crs, exchanged = found
+            if exchanged:
+                return f"They would fit as {crs} with x and y exchanged: exchange --x and --y."
+            return f"They would fit as {crs}: give --crs {crs}."
         return f"Wanted points around {place.extent} (degrees WGS 84); check --crs and the columns."

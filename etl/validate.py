@@ -18,6 +18,7 @@ from etl.mending import add_shared_vertices, repair, snap
 from etl.nesting import check_nesting, dissolved, is_compact
 from etl.topology import gaps, overlaps
 from gis.areas import DeliveredLayer
+from gis.limits import CODE, NAME, too_long
 from gis.place import Level, Place
 
 __all__ = ["Wanted", "check_layers", "size_outliers"]
@@ -52,6 +53,7 @@ def check_layers(
     for given in layers:
         level = place.level(given.level)
         findings += shortened(_codes(given, level))
+        findings += shortened(_endless(given, level))
         findings += shortened(_against_known(given, level, asked.known.get(given.level, Known({}))))
         slit = max(2.0, 4 * asked.line_accuracy_m)
         layer, said, edges = _mended(given, asked, slit)
@@ -98,6 +100,14 @@ def _codes(layer: DeliveredLayer, level: Level) -> Iterator[Finding]:
         name = layer.names[i]
         if not name and level.parent is None and layer.names.any():
             yield Finding("name", "error", level.name, code, f"{row}: {code} has no name.", **at(layer.geometry[i]))
+
+
+def _endless(layer: DeliveredLayer, level: Level) -> Iterator[Finding]:
+    """Codes and names over their limits."""
+    for kind, texts, longest in (("code", layer.codes, CODE), ("name", layer.names, NAME)):
+        for i in [i for i, text in enumerate(texts) if len(text) > longest]:
+            text = f"row {layer.row(i)}: the {kind} {too_long(len(texts[i]), longest)}."
+            yield Finding(kind, "error", level.name, layer.codes[i][:CODE], text, **at(layer.geometry[i]))
 
 
 def _against_known(layer: DeliveredLayer, level: Level, known: Known) -> Iterator[Finding]:

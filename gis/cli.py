@@ -10,11 +10,13 @@ import traceback
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
+from io import StringIO
 from typing import TYPE_CHECKING, cast
 
 import click
 
 from gis import __version__
+from gis.cli_terminal import say_text
 from gis.errors import GridwardError
 from gis.settings import Settings, load_settings
 
@@ -87,7 +89,9 @@ def _run() -> int:  # noqa: PLR0911 - one return for each kind of end
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as fault:
-        fault.show()
+        usage = StringIO()
+        fault.show(file=usage)
+        say_text(usage.getvalue().rstrip("\n"), err=True)
         return 2
     except BrokenPipeError:
         # Who read our output has gone: nothing is left to say, and flushing at exit must not say it either.
@@ -108,5 +112,5 @@ def _run() -> int:  # noqa: PLR0911 - one return for each kind of end
 
 
 def _said(text: str, exit_code: int) -> int:
-    click.echo(f"gridward: {text}", err=True)
+    say_text(f"gridward: {text}", err=True)
     return exit_code

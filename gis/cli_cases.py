@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 import click
 
 from gis.cli import platform_of
+from gis.cli_terminal import say, say_json
 from gis.periods import AsOf, local_day, parse_day
 from gis.rights import ALL
 
@@ -34,6 +34,7 @@ def locate(
     as_json: bool,
 ) -> None:
     """Where a point lies at every level, and whose territory it is. X is east or longitude, Y north or latitude."""
+    from gis.services.locating import hint
     from gis.services.locating import locate as service
 
     p = platform_of(ctx)
@@ -41,21 +42,23 @@ def locate(
     known = parse_day(as_known, name="--as-known") if as_known else None
     answer = service(p, x, y, crs=crs, at=AsOf(day, known), accuracy=accuracy)
     if as_json:
-        click.echo(json.dumps(answer, ensure_ascii=False))
+        say_json(answer)
         return
+    if far := hint(p, x, y, crs=crs):
+        say(far, err=True)
     for name, level in answer["levels"].items():
         what = " ".join(filter(None, (level["name"], level["code"]))) or level["status"]
         border = f", {level['border_distance_m']:.1f} m to the border" if level["border_distance_m"] is not None else ""
-        click.echo(f"{name:<12}{what}{border}{', on the border' if level['on_border'] else ''}")
+        say(f"{name:<12}{what}{border}{', on the border' if level['on_border'] else ''}")
     unit, forward = answer["unit"], answer["forward_to"]
     if unit:
-        click.echo(f"{'unit':<12}{unit['name']} ({unit['code']})")
+        say(f"{'unit':<12}{unit['name']} ({unit['code']})")
     elif forward:
-        click.echo(f"{'unit':<12}none; not ours, forward to {forward['name']} ({forward['code']})")
+        say(f"{'unit':<12}none; not ours, forward to {forward['name']} ({forward['code']})")
     else:
-        click.echo(f"{'unit':<12}none")
+        say(f"{'unit':<12}none")
     if answer["confidence"] is not None:
-        click.echo(f"{'confidence':<12}{answer['confidence']:.1%} of the error area gives the same unit")
+        say(f"{'confidence':<12}{answer['confidence']:.1%} of the error area gives the same unit")
 
 
 @click.command()
@@ -77,10 +80,10 @@ def why(ctx: click.Context, case: str, as_json: bool, lang: str | None) -> None:
             "evidence": dict(found.evidence),
             "replay_agrees": found.replay_agrees,
         }
-        click.echo(json.dumps(answer, ensure_ascii=False))
+        say_json(answer)
     else:
-        click.echo(found.text_zh if (lang or p.place.languages[0]) == "zh" else found.text_en)
-        click.echo(
+        say(found.text_zh if (lang or p.place.languages[0]) == "zh" else found.text_en)
+        say(
             "Replay of the stored inputs: "
             + ("the same answer." if found.replay_agrees else "ANOTHER answer; look into it.")
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from gis.cli import settings_of
+from gis.cli_terminal import say, say_json
 from gis.errors import BadOption
 from gis.services import database
 
@@ -26,10 +26,10 @@ def up(ctx: click.Context) -> None:
     """Start the private PostGIS, making it first where there is none."""
     settings = settings_of(ctx)
     if settings.database_url:
-        click.echo("GRIDWARD_DATABASE_URL is set: that database is run by its owner, nothing is started here.")
+        say("GRIDWARD_DATABASE_URL is set: that database is run by its owner, nothing is started here.")
         return
     started = database.up(settings)
-    click.echo("The database is up." if started else "The database was up already.")
+    say("The database is up." if started else "The database was up already.")
 
 
 @db.command()
@@ -37,7 +37,7 @@ def up(ctx: click.Context) -> None:
 def down(ctx: click.Context) -> None:
     """Stop the private PostGIS; its data stay."""
     stopped = database.down(settings_of(ctx))
-    click.echo("The database is stopped." if stopped else "The database was not running.")
+    say("The database is stopped." if stopped else "The database was not running.")
 
 
 @db.command()
@@ -47,14 +47,14 @@ def status(ctx: click.Context, as_json: bool) -> None:
     """Whether the database runs, which versions, where. Exit 1 when it does not run."""
     found = database.status(settings_of(ctx))
     if as_json:
-        click.echo(json.dumps(asdict(found)))
+        say_json(asdict(found))
     elif not found.private:
-        click.echo("The database is your own, by GRIDWARD_DATABASE_URL.")
+        say("The database is your own, by GRIDWARD_DATABASE_URL.")
     elif found.running:
-        click.echo(f"running: PostgreSQL {found.server}, PostGIS {found.postgis}, {found.size_bytes / 1e6:.0f} MB")
-        click.echo(f"data:    {found.data}\nsocket:  {found.socket}")
+        say(f"running: PostgreSQL {found.server}, PostGIS {found.postgis}, {found.size_bytes / 1e6:.0f} MB")
+        say(f"data:    {found.data}", f"socket:  {found.socket}")
     else:
-        click.echo(f"not running; data: {found.data}\nStart it with: gridward db up")
+        say(f"not running; data: {found.data}", "Start it with: gridward db up")
     if not found.running:
         ctx.exit(1)
 
@@ -66,7 +66,7 @@ def migrate(ctx: click.Context) -> None:
     from gis.services.schema import migrate as service
 
     applied = service(settings_of(ctx))
-    click.echo(f"Applied: {', '.join(applied)}." if applied else "The database is of this version already.")
+    say(f"Applied: {', '.join(applied)}." if applied else "The database is of this version already.")
 
 
 @db.command(context_settings={"ignore_unknown_options": True})
@@ -86,7 +86,7 @@ def dump(ctx: click.Context, file: str) -> None:
     if not path.parent.is_dir():
         raise BadOption(f"FILE is {file!r}, but its folder does not exist; make it first.")
     database.dump(settings_of(ctx), path)
-    click.echo(f"{path.stat().st_size / 1e6:.1f} MB written to {path}")
+    say(f"{path.stat().st_size / 1e6:.1f} MB written to {path}")
 
 
 @db.command()
@@ -96,4 +96,4 @@ def dump(ctx: click.Context, file: str) -> None:
 def restore(ctx: click.Context, file: str, replace: bool) -> None:
     """Read FILE, written by `db dump`, into the database."""
     database.restore(settings_of(ctx), Path(file).absolute(), replace=replace)
-    click.echo("Restored. Restart web servers that run: they keep boundaries of the database before.")
+    say("Restored. Restart web servers that run: they keep boundaries of the database before.")

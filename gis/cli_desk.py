@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +10,7 @@ import click
 
 from gis.acts import Act
 from gis.cli import platform_of
+from gis.cli_terminal import say, say_json
 from gis.errors import BadOption
 from gis.periods import local_day
 from gis.rulings import RETURN_REASONS
@@ -33,10 +33,6 @@ def _since(ctx: click.Context, months: int) -> Any:
     return local_day(datetime.now(UTC), platform_of(ctx).place.timezone) - timedelta(days=30 * months)
 
 
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
-
-
 @click.group()
 def cases() -> None:
     """Cases: re-assigned, moved, given back; every act keeps its reason."""
@@ -54,7 +50,7 @@ def assign(ctx: click.Context, case: str, unit: str, reason: str, evidence: str,
     from gis.services.desk import rule
 
     seq = rule(platform_of(ctx), case, unit, _act(by, reason), evidence=evidence)
-    click.echo(f"{case}: {unit} (decision {seq}). `gridward precedents make {case}` lets it decide later cases.")
+    say(f"{case}: {unit} (decision {seq}). `gridward precedents make {case}` lets it decide later cases.")
 
 
 @cases.command(context_settings={"ignore_unknown_options": True})
@@ -85,13 +81,12 @@ def move(
 
     told = service(platform_of(ctx), case, (x, y, crs), _act(by, reason), accuracy=accuracy, commit=commit)
     if as_json:
-        _print_json(asdict(told))
+        say_json(asdict(told))
         return
     what = "moved" if commit else "would move"
-    click.echo(
-        f"{case}: {what} {told.metres} m; {told.unit_before or 'no unit'} -> {told.unit_after or 'no unit'}, ", nl=False
-    )
-    click.echo(f"{told.state_before} -> {told.state_after}." + ("" if commit else " --commit does it."))
+    units = f"{told.unit_before or 'no unit'} -> {told.unit_after or 'no unit'}"
+    done = "" if commit else " --commit does it."
+    say(f"{case}: {what} {told.metres} m; {units}, {told.state_before} -> {told.state_after}.{done}")
 
 
 @cases.command("return")
@@ -106,9 +101,7 @@ def give_back(ctx: click.Context, case: str, code: str, evidence: str, proposed:
     from gis.services.desk import give_back as service
 
     state = service(platform_of(ctx), case, code, evidence, _act(by), proposed=proposed)
-    click.echo(
-        f"{case}: {'waits at the border desk now' if state == 'border_desk' else 'given back to the dispatcher'}."
-    )
+    say(f"{case}: {'waits at the border desk now' if state == 'border_desk' else 'given back to the dispatcher'}.")
 
 
 @cases.command()
@@ -121,13 +114,13 @@ def returns(ctx: click.Context, months: int, as_json: bool) -> None:
 
     found = pairs(platform_of(ctx), since=_since(ctx, months))
     if as_json:
-        _print_json([asdict(pair) for pair in found])
+        say_json([asdict(pair) for pair in found])
         return
     for pair in found:
         why = ", ".join(f"{code} {n}" for code, n in sorted(pair.reasons.items()))
-        click.echo(f"{pair.returned_by:<8}-> {pair.went_to or '(nobody yet)':<14}{pair.n:>6}   {why}")
+        say(f"{pair.returned_by:<8}-> {pair.went_to or '(nobody yet)':<14}{pair.n:>6}   {why}")
     if not found:
-        click.echo(f"No case was given back since {_since(ctx, months)}.")
+        say(f"No case was given back since {_since(ctx, months)}.")
 
 
 @click.group()
@@ -146,15 +139,15 @@ def desk(ctx: click.Context, limit: int, after: str | None, as_json: bool) -> No
 
     found = service(platform_of(ctx), limit=limit, after=after)
     if as_json:
-        _print_json(asdict(found))
+        say_json(asdict(found))
         return
-    click.echo(f"{found.total} case(s) wait at the border desk.")
+    say(f"{found.total} case(s) wait at the border desk.")
     for case in found.cases:
         sides = "; ".join(f"{c['area']} {c['share']:.0%} -> {c['unit'] or '?'}" for c in case.candidates) or "–"
         metres = "–" if case.border_distance is None else f"{case.border_distance:.1f} m"
-        click.echo(f"{case.case}  {case.received_at:%Y-%m-%d %H:%M}  {case.reason:<10} {metres:>9}  {sides}")
+        say(f"{case.case}  {case.received_at:%Y-%m-%d %H:%M}  {case.reason:<10} {metres:>9}  {sides}")
         for past in case.rulings:
-            click.echo(f"    {past.distance:.0f} m away {past.case}: {past.from_unit} -> {past.unit}, {past.reason}")
+            say(f"    {past.distance:.0f} m away {past.case}: {past.from_unit} -> {past.unit}, {past.reason}")
 
 
 @border.command()
@@ -170,11 +163,11 @@ def preview(ctx: click.Context, threshold: tuple[float, ...], months: int, as_js
     asked = threshold or (0.7, 0.8, p.place.desk_threshold, 0.95, 0.99)
     found = [service(p, value, since=_since(ctx, months)) for value in sorted(set(asked))]
     if as_json:
-        _print_json([asdict(one) | {"per_day": one.per_day} for one in found])
+        say_json([asdict(one) | {"per_day": one.per_day} for one in found])
         return
     for one in found:
         mark = "  <- the setting" if one.threshold == p.place.desk_threshold else ""
-        click.echo(f"{one.threshold:.2f}  {one.waiting:>8} of {one.looked_at} reports, {one.per_day:.1f} a day{mark}")
+        say(f"{one.threshold:.2f}  {one.waiting:>8} of {one.looked_at} reports, {one.per_day:.1f} a day{mark}")
 
 
 @border.command()
@@ -187,12 +180,12 @@ def balance(ctx: click.Context, months: int, as_json: bool) -> None:
 
     found = [asdict(row) for row in service(platform_of(ctx), since=_since(ctx, months))]
     if as_json:
-        _print_json(found)
+        say_json(found)
         return
     names = ("area", "tie", "road", "joint", "precedent", "person", "desk")
-    click.echo("".join(f"{name:>12}" for name in names))
+    say("".join(f"{name:>12}" for name in names))
     for row in found:
-        click.echo("".join(f"{row[name]:>12}" for name in names))
+        say("".join(f"{row[name]:>12}" for name in names))
 
 
 @border.command()
@@ -204,7 +197,7 @@ def packet(ctx: click.Context, case: str, output: str) -> None:
     from gis.services.packets import write_packet
 
     files = write_packet(platform_of(ctx), case, output)
-    click.echo(f"{len(files)} files written to {output}: {', '.join(files)}")
+    say(f"{len(files)} files written to {output}: {', '.join(files)}")
 
 
 @click.group()
@@ -241,7 +234,7 @@ def make(
 
     ground = Ground(around, road, _corners(polygon), crs)
     made = service(platform_of(ctx), case, ground, _act(by, reason), category=category, evidence=evidence)
-    click.echo(f"Precedent {made.id}: category {made.category or 'any'} on {made.ground.area:,.0f} m² -> {made.unit}.")
+    say(f"Precedent {made.id}: category {made.category or 'any'} on {made.ground.area:,.0f} m² -> {made.unit}.")
 
 
 def _corners(text: str) -> list[tuple[float, float]]:
@@ -267,7 +260,7 @@ def end(ctx: click.Context, number: int, reason: str, by: str) -> None:
     from gis.services.precedents import end as service
 
     service(platform_of(ctx), number, _act(by, reason))
-    click.echo(f"Precedent {number} holds no more.")
+    say(f"Precedent {number} holds no more.")
 
 
 @precedents.command("list")
@@ -279,10 +272,10 @@ def show(ctx: click.Context, as_json: bool) -> None:
 
     found = listed(platform_of(ctx))
     if as_json:
-        _print_json([asdict(q) | {"ground": q.ground.wkt} for q in found])
+        say_json([asdict(q) | {"ground": q.ground.wkt} for q in found])
         return
     for q in found:
         until = f" to {q.valid_to}" if q.valid_to else ""
-        click.echo(f"{q.id:>5}  {q.category or 'any':<6} -> {q.unit:<6} from {q.valid_from}{until}  {q.reason}")
+        say(f"{q.id:>5}  {q.category or 'any':<6} -> {q.unit:<6} from {q.valid_from}{until}  {q.reason}")
     if not found:
-        click.echo("There are no precedents.")
+        say("There are no precedents.")

@@ -15,6 +15,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from gis.limits import brief
+
 __all__ = [
     "ACCURACY_M",
     "PARTS_STATES",
@@ -175,7 +177,7 @@ def identifier_problem(code: str, scheme: Scheme, division: str) -> str:
     >>> identifier_problem("3205080101000001", SCHEMES["2013"], "320404")
     "identifier is '3205080101000001', of division 320508; wanted one that begins with 320404, the place's"
     """
-    found = f"identifier is {code!r}"
+    found = f"identifier is {brief(code)}"
     if not code:
         return f"identifier is empty; wanted {scheme.digits} digits ({scheme.standard})"
     if not (code.isascii() and code.isdigit()):

@@ -14,7 +14,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -184,9 +184,18 @@ class Person:
         return self.last
 
     def stage(self, path: Path | str = "", *, scope: str = "full", valid_from: str = _DAY) -> Ran:
-        """Stage as last checked, taking every warning; what it says is judged by who calls."""
+        """Stage as last checked, taking every warning; what it says is judged by who calls.
+
+        Part of a layer is held against what is in force otherwise than all of it: it is checked as that first.
+        """
         self.need(self.last is not None, "nothing was checked")
         last = self.last or Ran(2, "", "", 0, 0)
+        if scope != "full":
+            options = (*last.options, "--scope", scope)
+            last = replace(
+                self.run("boundaries", "check", str(self.folder / path), "--json", options=options),
+                options=last.options,
+            )
         kinds = sorted({f["kind"] for f in last.findings if f["severity"] == "warning"})
         taken = [word for kind in kinds for word in ("--accept", f"{kind}:taken as it is")]
         return self.run(

@@ -42,6 +42,7 @@ CONFINED = {
     "esda": ("gis/assignment/", "gis/analysis/"),
     "libpysal": ("gis/assignment/", "gis/analysis/"),
     "pyproj": ("gis/crs.py",),
+    "rich": ("etl/report.py",),
     "subprocess": ("gis/store/cluster.py", "etl/sandbox.py"),
     "pandas": ("gis/assignment/", "gis/analysis/", "gis/assessment/", "gis/store/", "gis/services/", "etl/", "webmap/"),
     "geopandas": (
@@ -185,6 +186,16 @@ def test_errors_are_never_swallowed_and_input_never_asserted(path: Path) -> None
             everything = ast.unparse(node.type) in ("Exception", "BaseException")
             assert not everything or " - " in text[node.lineno - 1], (
                 f"{relative(path)}:{node.lineno}: except {ast.unparse(node.type)} without its reason"
+            )
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_words_reach_the_terminal_from_one_place(path: Path) -> None:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call) and relative(path) != "gis/cli_terminal.py":
+            called = ast.unparse(node.func)
+            assert called not in ("print", "click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write"), (
+                f"{relative(path)}:{node.lineno}: {called}; say it by gis.cli_terminal"
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gis.cli import settings_of
+from gis.cli_terminal import say
 
 __all__ = ["web"]
 
@@ -27,9 +28,9 @@ def run(context: click.Context, host: str, port: int | None, workers: int) -> No
     bound = listen(host, port or settings.port)
     open_to_all = is_loopback(host)
     shown = f"[{host}]" if ":" in host else host
-    click.echo(f"Gridward serves http://{shown}:{bound.getsockname()[1]} - stop it with Ctrl-C.")
+    say(f"Gridward serves http://{shown}:{bound.getsockname()[1]} - stop it with Ctrl-C.")
     if open_to_all:
-        click.echo("Everybody on this machine sees everything: there are no accounts yet.")
+        say("Everybody on this machine sees everything: there are no accounts yet.")
     else:
-        click.echo(f"{host} can be reached by others: single cases are closed, counts below 3 are withheld.")
+        say(f"{host} can be reached by others: single cases are closed, counts below 3 are withheld.")
     serve(settings, bound, workers=workers, open_to_all=open_to_all)

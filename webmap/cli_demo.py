@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gis.cli import settings_of
+from gis.cli_terminal import say
 from gis.errors import GridwardError
 from gis.services import database
 from gis.services.schema import migrate
@@ -28,18 +29,22 @@ def demo(ctx: click.Context, no_serve: bool, scale: int) -> None:
     settings = settings_of(ctx)
     # A taken port is said before minutes of loading, not after.
     bound = None if no_serve else listen("127.0.0.1", settings.port)
-    click.echo("Database …")
-    click.echo("  started" if database.up(settings) else "  runs already")
+    say("Database …")
+    say("  started" if database.up(settings) else "  runs already")
     applied = migrate(settings)
     if applied:
-        click.echo(f"  tables brought to {', '.join(applied)}")
-    click.echo("Sample district (SYNTHETIC geometry) …")
+        say(f"  tables brought to {', '.join(applied)}")
+    say("Sample district (SYNTHETIC geometry) …")
     _load_sample(ctx, scale)
     if bound is None:
-        click.echo("Ready. Serve it with: gridward web run")
+        say("Ready. Serve it with: gridward web run")
         return
-    click.echo(f"\nThe city is on the map: http://127.0.0.1:{settings.port}  (Ctrl-C stops the web server,")
-    click.echo("the database keeps running until `gridward db down`)\n")
+    say(
+        "",
+        f"The city is on the map: http://127.0.0.1:{settings.port}  (Ctrl-C stops the web server,",
+        "the database keeps running until `gridward db down`)",
+        "",
+    )
     serve(settings, bound, workers=2, open_to_all=True)
 
 

@@ -11,6 +11,7 @@ from flask import Flask, Response, render_template, request
 from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
 
+from gis.cli_terminal import visible
 from gis.errors import (
     Conflict,
     DataFault,
@@ -41,15 +42,20 @@ STATUS: Final[Mapping[type[GridwardError], int]] = {
     GridwardError: 500,
 }
 
-Fault = Mapping[str, Any]
+Fault = dict[str, Any]
 
 
 class _Faults(GridwardError):
     """Several faults of one request, told together: `faults` holds {field, found, wanted} of each."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
+        self.faults = tuple(fault | {"found": _sendable(fault["found"])} for fault in faults)
         super().__init__(" ".join(_sentence(fault) for fault in faults))
+
+
+def _sendable(found: Any) -> Any:
+    """What was found as JSON can carry it to any reader: halves of surrogate pairs by their numbers."""
+    return found.encode("utf-8", "backslashreplace").decode() if isinstance(found, str) else found
 
 
 def _sentence(fault: Fault) -> str:
@@ -108,7 +114,7 @@ def _of_http(fault: HTTPException) -> Any:
 
 def _unforeseen(app: Flask) -> Any:
     def handle(fault: Exception) -> tuple[str, int] | Response:
-        app.logger.error("%s %s failed", request.method, request.path, exc_info=fault)
+        app.logger.error("%s %s failed", request.method, visible(request.path), exc_info=fault)
         return _answer(500, "Something went wrong here that nobody foresaw; the server's log holds the details.")
 
     return handle

@@ -15,11 +15,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 import webmap
+from gis.cli_terminal import say
 from gis.errors import GridwardError, SystemFault
 from gis.periods import local_day
 from gis.services import boundaries, database, maps, worlds
@@ -73,7 +73,7 @@ def serve(settings: Settings, bound: socket.socket, *, workers: int, open_to_all
     known = dataclasses.replace(settings, secret=secret_of(settings), database_url=database.address(settings))
     stays = leave_root(database.server_user(settings), reads=settings.home)
     if stays:
-        click.echo(stays)
+        say(stays)
     _Server(known, bound, workers=workers, open_to_all=open_to_all).run()
 
 

@@ -12,7 +12,7 @@ from gis import __version__
 from gis.assignment.locator import AREA, Located
 from gis.assignment.matters import Matters
 from gis.assignment.responsibility import Grounds, Rulings, rule_many
-from gis.assignment.survey import Alternatives, Survey, survey
+from gis.assignment.survey import Alternatives, Survey, sides_of, survey
 from gis.assignment.world import Thresholds, World
 
 __all__ = ["ENGINE", "Candidates", "Decisions", "decide"]
@@ -24,6 +24,7 @@ _ROAD: Final = "road:"
 Objects = NDArray[np.object_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +81,8 @@ def decide(world: World, matters: Matters) -> Decisions:
     status = answer.status
     lead = _lead(rulings, status)
     candidates, confidence = _weighed(world, matters, found, lead)
-    reason = _desk_reasons(world, found, rulings, confidence, answer.on_border)
+    divided = _divided(world, matters, candidates, lead, answer.on_border & (confidence < 1.0 - 1e-6))
+    reason = _desk_reasons(world, found, rulings, confidence, divided)
     outcome = np.where(reason != "", "border_desk", np.where(status == AREA, "located", status)).astype(object)
     step = np.where(rulings.scope, "dispatched", "forwarded").astype(object)
     ids = [
@@ -162,16 +164,27 @@ def _groups(point: Ints, area: Objects, unit: Objects) -> tuple[Ints, Ints, Ints
     return np.unique(key, return_index=True, return_inverse=True)
 
 
-def _desk_reasons(
-    world: World, found: Survey, rulings: Rulings, confidence: Floats, on_border: NDArray[np.bool_]
-) -> Objects:
+def _divided(world: World, matters: Matters, candidates: Candidates, lead: Objects, on_border: Flags) -> Flags:
+    """Which of the spots on a border have another lead on one of the sides that meet there; an area further off is
+    no side: its share is in the confidence."""
+    out = np.zeros(len(matters), dtype=bool)
+    which = np.flatnonzero(on_border)
+    if len(which):
+        sides = set(zip(*(column.tolist() for column in sides_of(world, matters, which)), strict=True))
+        at = candidates.point
+        for i in np.flatnonzero(on_border[at] & (candidates.unit != lead[at])).tolist():
+            out[at[i]] |= (int(at[i]), candidates.area[i]) in sides
+    return out
+
+
+def _desk_reasons(world: World, found: Survey, rulings: Rulings, confidence: Floats, divided: Flags) -> Objects:
     """Why a person has to decide; '' where none has to."""
     inside = found.located.levels[world.depth].status == AREA
     ruled = rulings.settled_by == "precedent"
     roads = np.array([rule.place.startswith(_ROAD) for rule in world.register.rules] + [False])[rulings.rule]
     # A tie makes the locator total and settles nothing: unless the unit would be the same on every side, a rule for
     # the road that is the border, a precedent, or a person has to say.
-    tie = on_border & ~ruled & ~roads & (confidence < 1.0 - 1e-6)
+    tie = divided & ~ruled & ~roads
     unsure = (confidence < world.thresholds.confidence) & ~ruled
     # An area that no unit has as its territory is a hole in the register: a person decides there too.
     ownerless = inside & (rulings.unit == "") & (rulings.forward_to == "")

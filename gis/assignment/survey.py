@@ -22,8 +22,9 @@ from gis.assignment.responsibility import Grounds
 from gis.assignment.uncertainty import REACH, Shares, sigma_of
 from gis.assignment.world import World
 
-__all__ = ["Alternatives", "Survey", "codes_of", "survey"]
+__all__ = ["Alternatives", "Survey", "codes_of", "sides_of", "survey"]
 
+_MEET_M: Final = 0.01  #: areas so near a spot on a border meet at it
 _ROLES: Final = ("owner", "maintainer", "supervisor")
 
 Floats = NDArray[np.float64]
@@ -156,12 +157,26 @@ def _shares(world: World, matters: Matters, sigma: Floats, distance: Floats) -> 
     return Shares(rows[found.point], found.area, found.share)
 
 
+def sides_of(world: World, matters: Matters, which: Ints) -> tuple[Ints, Objects]:
+    """What meets at the spots of the matters `which`: their points, and codes of areas or the words outside, gap."""
+    x, y = matters.x[which], matters.y[which]
+    level = world.locator.areas.levels[world.share_depth].level
+    found = area_shares(world.locator, level, x, y, np.full(len(which), _MEET_M / REACH))
+    return which[found.point], _named(world, found.area)
+
+
+def _named(world: World, index: NDArray[np.integer[Any]]) -> Objects:
+    """Areas of the level of the shares by code, or the words outside and gap."""
+    area = codes_of(world.locator.areas.levels[world.share_depth].codes, index)
+    area[index == -1], area[index == -2] = "outside", GAP
+    return area
+
+
 def _of_areas(world: World, shares: Shares, grounds: Grounds) -> Alternatives:
     """The shares as alternatives of the place, the part's units as they are."""
     levels = world.locator.areas.levels
     index = shares.area
-    area = codes_of(levels[world.share_depth].codes, index)
-    area[index == -1], area[index == -2] = "outside", GAP
+    area = _named(world, index)
     for at in range(world.share_depth, world.depth, -1):
         index = np.where(index >= 0, levels[at].parent_index[np.maximum(index, 0)], -1)
     territory = codes_of(levels[world.depth].codes, index)

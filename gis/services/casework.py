@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.acts import Act
-from gis.crs import to_working
-from gis.errors import BadOption, Conflict
+from gis.errors import Conflict
 from gis.periods import local_day
 from gis.reports import Report, ReportBatch
 from gis.rights import ALL
 from gis.services.columns import one_row
 from gis.services.deciding import Decided, basis_of, placement
+from gis.services.picks import count_unknown, require_picked
 from gis.services.platform import Platform
+from gis.services.positions import position_in_reach
 from gis.services.storing import OUTCOMES, LoadOutcome, Storing
 from gis.services.whys import evidence_of
 from gis.store import areas as area_store
@@ -89,16 +90,22 @@ def load_many(
     with p.store.begin(ALL) as connection:
         store.lock_keys(connection, namespace)
         area_store.lock_boundaries(connection, alone=False)
-        storing = Storing(connection, namespace, act, srid=p.srid)
+        storing, picks = Storing(connection, namespace, act, srid=p.srid), LoadOutcome()
         with storing:
             today = local_day(act.at, p.place.timezone)
             decided = Decided(p, basis_of(p, connection), today, storing.rest)
             for batch in storing.fresh(batches, p.place.timezone):
-                parts = [(columns, d.state) for columns, d in decided.columns(batch, on_step)]
+                parts = []
+                for columns, d in decided.columns(batch, on_step):
+                    count_unknown(picks, columns["row"], d)
+                    parts.append((columns, d.state))
                 on_step("store")
                 storing.put(parts)
             on_step("store")
             outcome = storing.end()
+            if outcome.moved:
+                outcome.moved_crs = store.original_crs(connection, outcome.moved_most[1])
+            outcome.unknown_parts, outcome.unknown_part_rows = picks.unknown_parts, picks.unknown_part_rows
         accept(outcome)
         return outcome
 
@@ -119,7 +126,9 @@ def report(p: Platform, said: Report, *, client: tuple[str, str] | None, now: da
             return Reported(case_no(p, before.received_on, before.case_id), False)
         basis = basis_of(p, connection, before.version)
         decided = Decided(p, basis, local_day(now, p.place.timezone), lambda: connection)
-        [(columns, _)] = decided.columns(batch, lambda _: None)
+        [(columns, decisions)] = decided.columns(batch, lambda _: None)
+        if said.part:
+            require_picked(connection, said.part, day, decisions)
         number = store.add_case(
             connection, one_row(columns), key[0] if client else None, Act("gridward", now), srid=p.srid
         )
@@ -164,12 +173,7 @@ def place_again(p: Platform, connection: Connection, today: date) -> int:
 
 
 def _batch_of(p: Platform, said: Report, key: str) -> ReportBatch:
-    x, y = np.array([said.x]), np.array([said.y])
-    east, north = to_working(x, y, crs=said.crs, working=p.place.crs)
-    if not (np.isfinite(east[0]) and np.isfinite(north[0])):
-        raise BadOption(
-            f"x, y = {said.x}, {said.y} cannot be a position in {said.crs}; check the order (x is east) and crs."
-        )
+    east, north = position_in_reach(p.place, said.x, said.y, said.crs)
     accuracy = said.accuracy if said.accuracy is not None else p.place.default_accuracy[said.source]
     words = [said.x, said.y, said.crs, said.category, said.source, said.accuracy, said.description]
     words += [said.level, said.part] if said.level is not None or said.part else []
@@ -183,11 +187,11 @@ def _batch_of(p: Platform, said: Report, key: str) -> ReportBatch:
         row=np.array([1]),
         key=one(key),
         digest=one(digest),
-        x=x,
-        y=y,
+        x=np.array([said.x]),
+        y=np.array([said.y]),
         crs=said.crs,
-        working_x=east,
-        working_y=north,
+        working_x=np.array([east]),
+        working_y=np.array([north]),
         accuracy=np.array([accuracy], dtype=float),
         received=np.array([moment]),
         closed=np.array([np.datetime64("NaT", "us")]),

@@ -11,8 +11,9 @@ import numpy as np
 from gis.acts import Act
 from gis.assignment.matters import Matters
 from gis.assignment.workflow import TRANSITIONS, require_step
-from gis.crs import from_working, parse_crs, to_working
+from gis.crs import from_working
 from gis.errors import BadOption, Conflict, NotFound
+from gis.limits import REASON, brief, require_short
 from gis.periods import local_day
 from gis.quads import encode
 from gis.rights import ALL
@@ -21,6 +22,7 @@ from gis.services.casework import case_id, case_no
 from gis.services.columns import decision_columns
 from gis.services.deciding import placement
 from gis.services.platform import Platform
+from gis.services.positions import position_in_reach
 from gis.services.worlds import decide_in
 from gis.store import areas as area_store
 from gis.store import registers as register_store
@@ -124,6 +126,7 @@ def rule(p: Platform, no: str, unit: str, act: Act, *, evidence: str = "", seen:
     Raises BadOption without a reason or for a unit not in force, StepRefused when the case is over.
     """
     require_reason(act)
+    require_short("evidence", evidence, REASON)
     with p.store.begin(ALL) as connection:
         # What a release does to open cases and what a person rules must not be done at once: the ruling would be lost.
         area_store.lock_boundaries(connection, alone=False)
@@ -164,7 +167,7 @@ def move(
     with p.store.begin(ALL) as connection:
         area_store.lock_boundaries(connection, alone=False)
         row = standing_case(p, connection, no)
-        x, y = _spot(p, *to)
+        x, y = position_in_reach(p.place, *to)
         radius = row.accuracy_m if accuracy is None else accuracy
         if not 0 < radius <= 100_000:
             raise BadOption(f"accuracy is {radius!r}; wanted metres above 0 and at most 100000.")
@@ -220,6 +223,7 @@ def give_back(p: Platform, no: str, reason_code: str, evidence: str, act: Act, *
         raise BadOption(f"reason is {reason_code!r}; wanted one of {', '.join(RETURN_REASONS)}.")
     if not evidence.strip():
         raise BadOption("evidence is empty; say what shows it: a document, a photo's name, what was seen on the spot.")
+    require_short("evidence", evidence, REASON)
     with p.store.begin(ALL) as connection:
         area_store.lock_boundaries(connection, alone=False)
         row = standing_case(p, connection, no)
@@ -296,23 +300,13 @@ def require_unit(connection: Connection, unit: str, day: date) -> str:
         if found.valid_from <= day and (found.valid_to is None or day < found.valid_to):
             return found.kind
     what = "is not in force today" if units else "is no registered unit"
-    raise BadOption(f"unit {unit!r} {what}; `gridward units load` registers units.")
+    raise BadOption(f"unit {brief(unit)} {what}; `gridward units load` registers units.")
 
 
 def require_reason(act: Act) -> None:
     """BadOption for an act without a reason."""
     if not act.reason.strip():
         raise BadOption("reason is empty; say why, in words that end the quarrel: it is kept with the case.")
-
-
-def _spot(p: Platform, x: float, y: float, crs: str) -> tuple[float, float]:
-    word = parse_crs(crs)
-    east, north = to_working(np.array([x]), np.array([y]), crs=word, working=p.place.crs)
-    if not (np.isfinite(east[0]) and np.isfinite(north[0])):
-        raise BadOption(
-            f"x={x!r}, y={y!r} is no position in {word}; x is east (or longitude), y is north (or latitude)."
-        )
-    return float(east[0]), float(north[0])
 
 
 def _matter(row: Any, at: tuple[float, float], accuracy: float) -> Matters:

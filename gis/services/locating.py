@@ -11,15 +11,16 @@ from gis.assignment.clouds import area_shares
 from gis.assignment.locator import Located, Locator
 from gis.assignment.responsibility import Register, Rulings, decide_many
 from gis.assignment.uncertainty import Shares, sigma_of
-from gis.crs import parse_crs, to_working
+from gis.crs import parse_crs
 from gis.errors import BadOption
 from gis.periods import AsOf, end_of_day
 from gis.rights import PUBLIC
 from gis.services.platform import Platform
+from gis.services.positions import far_hint, position
 from gis.store import areas as area_store
 from gis.store.engine import Connection
 
-__all__ = ["locate"]
+__all__ = ["hint", "locate"]
 
 
 def locate(p: Platform, x: float, y: float, *, crs: str, at: date | AsOf, accuracy: float | None) -> dict[str, Any]:
@@ -34,11 +35,7 @@ def locate(p: Platform, x: float, y: float, *, crs: str, at: date | AsOf, accura
     if accuracy is not None and not (np.isfinite(accuracy) and 0 < accuracy <= 1e6):
         raise BadOption(f"accuracy is {accuracy!r}; wanted metres above 0 and at most 1000000.")
     day = at.day if isinstance(at, AsOf) else at
-    east, north = to_working(np.array([x]), np.array([y]), crs=word, working=p.place.crs)
-    if not (np.isfinite(east[0]) and np.isfinite(north[0])):
-        raise BadOption(
-            f"x={x!r}, y={y!r} is no position in {word}; x is east (or longitude), y is north (or latitude)."
-        )
+    east, north = (np.array([metres]) for metres in position(p.place, x, y, word))
     with p.store.begin(PUBLIC) as connection:
         locator = _locator(p, connection, at)
         register = p.register(connection)
@@ -68,6 +65,11 @@ def locate(p: Platform, x: float, y: float, *, crs: str, at: date | AsOf, accura
         "forward_to": {"code": forward, "name": names[forward]} if forward else None,
         "confidence": _confidence(shares[depth], register, codes, unit or forward, day),
     }
+
+
+def hint(p: Platform, x: float, y: float, *, crs: str) -> str:
+    """What to say of a point so far from the place that another CRS is meant; '' for any other."""
+    return far_hint(p.place, (x, y, crs), position(p.place, x, y, crs))
 
 
 def _locator(p: Platform, connection: Connection, at: date | AsOf) -> Locator:

@@ -13,6 +13,7 @@ import shapely
 from gis.acts import Act
 from gis.crs import parse_crs, to_working
 from gis.errors import BadOption, NotFound
+from gis.limits import REASON, require_short
 from gis.periods import local_day
 from gis.rights import ALL
 from gis.rules import Precedent
@@ -49,6 +50,7 @@ def make(
     Raises BadOption for a ground that does not hold the case's spot, or a case on which no person ruled.
     """
     require_reason(act)
+    require_short("evidence", evidence, REASON)
     day = local_day(act.at, p.place.timezone)
     with p.store.begin(ALL) as connection:
         area_store.lock_boundaries(connection, alone=True)  # whoever decides knows all precedents up to a number

@@ -6,8 +6,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from math import hypot
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ __all__ = ["OUTCOMES", "Clash", "LoadOutcome", "Storing"]
 
 Rows = Sequence[int] | NDArray[np.int64]
 
+_MOVED_M: Final = 0.01  #: a known report that lies farther from where it was is in another place
 OUTCOMES = ("located", "outside", "gap", "border_desk")
 
 
@@ -40,7 +42,8 @@ class Clash:
 class LoadOutcome:
     """What became of each row: Σ stored + known + repeated + clashes = rows given.
 
-    `known`: stored before this load, `differing` of them with other words; `repeated`: as an earlier row of this load.
+    `known`: stored before this load, `differing` of them with other words or in another place; `repeated`: as an
+    earlier row of this load.
     """
 
     stored: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
@@ -48,6 +51,11 @@ class LoadOutcome:
     differing: int = 0
     repeated: int = 0
     clashes: list[Clash] = field(default_factory=list)
+    moved: int = 0  #: of the known, those that lie elsewhere now
+    moved_most: tuple[float, int] = (0.0, 0)  #: the farthest of them: metres, case
+    moved_crs: str = ""  #: the CRS in which that one was reported
+    unknown_parts: int = 0  #: rows whose picked part was not there on their day
+    unknown_part_rows: list[tuple[int, str]] = field(default_factory=list)  #: (row, identifier) of the first of them
 
     @property
     def new(self) -> int:
@@ -148,8 +156,13 @@ class Storing:
 
     def _count_known(self, batch: ReportBatch, known: Sequence[Any]) -> None:
         here = [row for row in known if self._runs and row.case_id >= self._runs[0][0]]
-        self._outcome.known += len(known) - len(here)
-        self._outcome.differing += sum(not row.same for row in known) - sum(not row.same for row in here)
+        before = [row for row in known if not self._runs or row.case_id < self._runs[0][0]]
+        metres = [hypot(batch.working_x[row.nth] - row.x, batch.working_y[row.nth] - row.y) for row in before]
+        moved = [(far, row.case_id) for far, row in zip(metres, before, strict=True) if far > _MOVED_M]
+        self._outcome.known += len(before)
+        self._outcome.differing += sum(not row.same or far > _MOVED_M for far, row in zip(metres, before, strict=True))
+        self._outcome.moved += len(moved)
+        self._outcome.moved_most = max([self._outcome.moved_most, *moved])
         self._outcome.repeated += sum(row.same for row in here)
         self._outcome.clashes += [
             Clash(int(batch.row[row.nth]), row.key, self._row_of(row.case_id)) for row in here if not row.same

@@ -43,6 +43,7 @@ __all__ = [
     "matters_since",
     "matters_standing",
     "misplaced",
+    "original_crs",
     "positions",
     "replace_placements",
     "totals",
@@ -73,6 +74,11 @@ def known_keys(connection: Connection, namespace: str, keys: Sequence[str]) -> d
         {"namespace": namespace, "keys": list(keys)},
     )
     return {row.key: (bytes(row.digest), row.received_on, row.case_id) for row in rows}
+
+
+def original_crs(connection: Connection, case_id: int) -> str:
+    """The CRS in which a case was reported."""
+    return str(connection.execute(text("SELECT original_crs FROM cases WHERE id = :id"), {"id": case_id}).scalar_one())
 
 
 def before_report(connection: Connection, client: tuple[str, str], day: date) -> Any:

@@ -30,7 +30,7 @@ def begin(connection: Connection) -> None:
 def add_keys(connection: Connection, namespace: str, keys: CopyText) -> tuple[list[Any], NDArray[np.int64]]:
     """Store the keys (nth, key, digest in hex, received_on) that are not there yet; their cases' numbers in order.
 
-    Returns the known ones as rows (nth, key, case_id, same), and the numbers of the others.
+    Returns the known ones as rows (nth, key, case_id, same, x, y), and the numbers of the others.
     """
     connection.execute(text(_STAGE))
     copy_rows(connection, "staged_key", keys)

@@ -159,6 +159,21 @@ def test_a_folder_of_parquet_gives_what_one_file_gives(made: Assigner, here: Run
     assert rows(tmp_path / "out") == rows(Path(here.order.folder))
 
 
+def test_parts_that_decided_nothing_are_counted(made: Assigner, tmp_path: Path) -> None:
+    path = tmp_path / "points.parquet"
+    frame().iloc[:20].assign(part=["32040401001009999", ""] * 10).to_parquet(path, index=False)
+    run = done_by(
+        started(made, PointsFile(path, COLUMNS | {"part": "part"}, "EPSG:4549"), tmp_path / "out"), local, made
+    )
+    told = totals(run.manifest["partitions"])
+    assert (told["rows"], told["parts_not_taken"]) == (20, 10)
+    from etl.cli_assign import _told
+
+    assert "10 rows name a part that decided nothing: none of that identifier" in "\n".join(
+        _told({"taken_over": 0, "delimiter": ","} | told, None)
+    )
+
+
 @pytest.mark.parametrize("size", [1, 3, 4, 100])
 def test_a_csv_is_cut_between_its_records(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("etl.points._BLOCK", 7)

@@ -4,17 +4,32 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import openapi_judge
+import pandas as pd
 import pytest
+import town
 from flask.testing import FlaskClient
 from web_fixtures import app, client, public
 from werkzeug.test import TestResponse
 
+from etl.part_tables import PartsFile
+from etl.parts import read_parts
+from gis.services import parts, registers
 from gis.services.platform import Platform
 
 SPOT = {"x": 493050, "y": 3517350, "crs": "EPSG:4549", "category": "0101"}
+PART = {
+    "code": "32040401001000001", "name": "供水井盖", "owner_unit": "D1", "maintenance_unit": "",
+    "supervising_unit": "S1",
+    "state": "intact", "accuracy_class": "A", "data_source": "实测", "initial_date": "2019-03-01", "change_date": "",
+    "x": "493050", "y": "3517350",
+}  # fmt: skip
+GONE = "32040401001000002"
 
 
 def send(client: FlaskClient, body: Any = None, **headers: str) -> TestResponse:
@@ -124,3 +139,62 @@ def test_the_public_may_report(public: FlaskClient, platform: Platform) -> None:
     answer = send(public)
     assert answer.status_code == 201
     assert answer.json["evidence"]["outcome"] == "located"
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (
+            (119.93, 31.78, "EPSG:4549"),
+            r"3,5\d\d km from 钟楼区; wanted a position within 50 km of its extent .* degrees: they",
+        ),
+        ((0.0, 0.0, "EPSG:4326"), r"12,\d\d\d km from 钟楼区.*Check the CRS, and that x is east and y is north"),
+        ((40493050.0, 3517350.0, "EPSG:4549"), r"They would fit as EPSG:4528; give them so"),
+        ((31.78, 119.93, "EPSG:4549"), r"would fit as EPSG:4326 \(or EPSG:4490\) with x and y exchanged"),
+    ],
+)
+def test_a_position_out_of_reach_is_refused_with_what_may_be_meant(
+    client: FlaskClient, at: tuple[float, float, str], said: str
+) -> None:
+    answer = send(client, {**SPOT, "x": at[0], "y": at[1], "crs": at[2]})
+    assert answer.status_code == 422
+    assert re.search(said, answer.json["detail"]), answer.json["detail"]
+    assert client.get("/api/v1/cases").json["cases"] == []
+
+
+def test_a_neighbouring_city_is_outside_and_taken(client: FlaskClient) -> None:
+    answer = send(client, {**SPOT, "x": 120.45, "y": 31.6, "crs": "EPSG:4326"})
+    assert (answer.status_code, answer.json["state"]) == (201, "outside")
+
+
+def test_a_point_far_away_is_still_located_outside(client: FlaskClient) -> None:
+    answer = client.get("/api/v1/locate?x=0&y=0&crs=EPSG:4326")
+    assert answer.status_code == 200
+    assert {level["status"] for level in answer.json["levels"].values()} == {"outside"}
+
+
+@pytest.mark.parametrize("category", ["0101", "0401"])
+def test_a_part_that_is_not_there_is_named(
+    client: FlaskClient, platform: Platform, tmp_path: Path, category: str
+) -> None:
+    about = town.CATEGORIES.iloc[:1].assign(code="0401", parent="04", kind="part", part_types=[("01001",)])
+    registers.load(platform, "categories", about)
+    file = tmp_path / "parts.csv"
+    pd.DataFrame([PART, PART | {"code": GONE, "state": "removed"}]).to_csv(file, index=False)
+    read = read_parts(PartsFile(str(file), x="x", y="y", crs="EPSG:4549"), platform.place, today=date(2026, 11, 2))
+    parts.load(platform, read.batch, rows=read.rows, faults=read.faults)
+    body = {**SPOT, "category": category}
+    assert send(client, {**body, "part": PART["code"]}).status_code == 201
+    unknown = send(client, {**body, "part": "32040401001009999"})
+    assert unknown.status_code == 422
+    assert "part is '32040401001009999', which is no registered part. Give the identifier" in unknown.json["detail"]
+    gone = send(client, {**body, "part": GONE})
+    assert gone.status_code == 422
+    assert re.search(f"part is '{GONE}', which was not there on .*: removed from ", gone.json["detail"])
+
+
+def test_half_a_pair_is_said_back_once(client: FlaskClient) -> None:
+    answer = send(client, {**SPOT, "description": "a\ud800"})
+    assert answer.status_code == 422
+    assert answer.json["detail"].startswith(r"description is 'a\ud800'; wanted text")
+    assert answer.json["errors"][0]["found"] == r"a\ud800"

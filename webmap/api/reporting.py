@@ -110,8 +110,7 @@ def _brief(value: Any) -> Any:
     """A value fit to be said back: short, and JSON."""
     if value is None or isinstance(value, bool | int | float):
         return "a very large number" if value is not None and abs(value) >= 1e18 else value
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=True)
-    return text.encode("utf-8", "backslashreplace").decode()[:200]
+    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=True))[:200]
 
 
 def _number(low: float, high: float) -> Callable[[Any], bool]:

@@ -3,7 +3,8 @@ SELECT a.code AS area,
        count(*) FILTER (WHERE d.outcome = 'located' AND d.settled_by IN ('territory', 'part', '')) +
        count(*) FILTER (WHERE d.outcome = 'located' AND d.settled_by = 'rule' AND u.place NOT LIKE 'road:%') AS tie,
        count(*) FILTER (WHERE d.outcome = 'located' AND d.settled_by = 'rule' AND u.place LIKE 'road:%') AS road,
-       count(*) FILTER (WHERE d.outcome = 'located' AND cardinality(d.assisting) > 0) AS joint,
+       count(*) FILTER (WHERE d.outcome = 'located' AND d.settled_by = 'rule' AND u.place LIKE 'road:%'
+                            AND cardinality(d.assisting) > 0) AS joint,
        count(*) FILTER (WHERE d.outcome = 'located' AND d.settled_by = 'precedent') AS precedent,
        count(*) FILTER (WHERE d.outcome = 'located' AND d.settled_by = 'person') AS person,
        count(*) FILTER (WHERE d.outcome = 'border_desk') AS desk

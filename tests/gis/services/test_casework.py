@@ -6,11 +6,14 @@ import hashlib
 import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 import town
 from sqlalchemy import Connection, text
+from test_parts_register import COVER, part
+from test_parts_register import load as load_parts
 
 from gis.acts import Act
 from gis.cases import CaseFilter
@@ -104,8 +107,11 @@ def test_an_outcome_that_is_not_accepted_leaves_nothing(platform: Platform) -> N
     assert cases.cases(platform, CaseFilter(), limit=10, after=None, rights=ALL, today=TODAY) == []
 
 
-def test_a_case_and_its_decision_keep_what_the_reporter_said(platform: Platform, connection: Connection) -> None:
-    casework.report(platform, said(level=0.95, part="L7"), client=None, now=NOW)
+def test_a_case_and_its_decision_keep_what_the_reporter_said(
+    platform: Platform, connection: Connection, tmp_path: Path
+) -> None:
+    load_parts(platform, tmp_path, part(COVER))
+    casework.report(platform, said(level=0.95, part=COVER), client=None, now=NOW)
     load(platform, replace(batch(SPOTS[:1]), level=0.9, part=np.array(["L8"], dtype=object)))
     take_role(connection, ALL)
     found = connection.execute(
@@ -114,7 +120,7 @@ def test_a_case_and_its_decision_keep_what_the_reporter_said(platform: Platform,
             "JOIN decision d ON d.received_on = c.received_on AND d.case_id = c.id ORDER BY c.id"
         )
     ).all()
-    assert found == [(0.95, "L7", 0.95, "L7", "public", 720), (0.9, "L8", 0.9, "L8", "public", 720)]
+    assert found == [(0.95, COVER, 0.95, COVER, "public", 720), (0.9, "L8", 0.9, "L8", "public", 720)]
 
 
 def test_each_state_says_what_was_decided(platform: Platform) -> None:
@@ -230,7 +236,7 @@ def test_a_retrying_client_gets_the_same_case(platform: Platform) -> None:
 
 
 def test_coordinates_that_are_no_position_are_refused(platform: Platform) -> None:
-    with pytest.raises(BadOption, match="cannot be a position in EPSG:4326"):
+    with pytest.raises(BadOption, match="is no position in EPSG:4326"):
         casework.report(platform, said(x=1e9, y=1e9, crs="EPSG:4326"), client=None, now=NOW)
 
 

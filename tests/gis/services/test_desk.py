@@ -16,7 +16,7 @@ import town
 from deskwork import NEAR, NOW, REASON, TIE, act, chain_holds, evidence, load_rule, page, reported
 from sqlalchemy import Connection, text
 
-from gis.errors import BadOption, Conflict, NotFound, StepRefused, UnknownCrs
+from gis.errors import BadOption, Conflict, DataFault, NotFound, StepRefused, UnknownCrs
 from gis.rights import ALL, PUBLIC, of_unit
 from gis.services import boundaries, cases, desk, registers
 from gis.services.platform import Platform
@@ -334,6 +334,9 @@ def test_a_pin_outside_may_move_to_another_spot_outside(platform: Platform, spot
         ((math.inf, 3517300.0, "EPSG:4549"), BadOption, "is no position in EPSG:4549"),
         ((119.9, 95.0, "EPSG:4326"), BadOption, "is no position in EPSG:4326"),
         ((493000.0, 3517300.0, "EPSG:4326"), BadOption, "is no position in EPSG:4326"),
+        ((493000.0, 3517300.0, "EPSG:4326"), BadOption, "They would fit as EPSG:4549; give them so"),
+        ((119.9, 31.7, "EPSG:4549"), DataFault, r"lies 3,5\d\d km from 钟楼区.* would fit as EPSG:4326"),
+        ((-70.0, -40.0, "EPSG:4326"), DataFault, r"lies 18,\d\d\d km from 钟楼区; wanted a position within 50 km"),
         ((119.9, 31.7, "EPSG:1"), UnknownCrs, "not known here"),
         ((119.9, 31.7, ""), UnknownCrs, "not known here"),
     ],
@@ -424,6 +427,18 @@ def test_a_tie_waits_for_a_person_unless_both_sides_agree(platform: Platform) ->
     assert (evidence(platform, inner)["outcome"], evidence(platform, inner)["unit"]) == ("located", "S1")
 
 
+def test_a_tie_whose_sides_agree_does_not_wait_for_what_lies_further_off(platform: Platform) -> None:
+    near_the_gap = (4.0, 1.8)  # on the line between the streets, 20 m (3 σ) from ground that is nobody's
+    rivers = evidence(platform, reported(platform, near_the_gap, category="0501"))
+    assert rivers["confidence"] < 1.0 - 1e-6
+    assert (rivers["unit"], rivers["outcome"], rivers["desk_reason"]) == ("D1", "located", "")
+    assert evidence(platform, reported(platform, near_the_gap))["desk_reason"] == "border"
+    unsure = evidence(platform, reported(platform, near_the_gap, category="0501", accuracy=40.0))
+    assert (unsure["outcome"], unsure["desk_reason"]) == ("border_desk", "confidence")
+    corner = evidence(platform, reported(platform, (4.0, 2.0), category="0501"))  # here the gap is a side
+    assert corner["desk_reason"] == "border"
+
+
 def test_a_rule_for_the_road_settles_a_tie_with_a_unit_that_helps(platform: Platform) -> None:
     corner = (4.0, 1.95)  # in the road of 24 m along row 2, on the line between the streets
     assert evidence(platform, reported(platform, corner, accuracy=1.0))["desk_reason"] == "border"
@@ -449,6 +464,9 @@ def test_cases_on_borders_are_counted_by_what_settled_them(platform: Platform) -
     reported(platform, (4.0, 0.3))
     reported(platform, NEAR)
     assert desk.balance(platform, since=SINCE) == [desk.Balance("320404001", 1, 1, 1, 1, 1, 1)]
+    load_rule(platform, "HELP", "D1", assisting=("S1",), category="05", ord=1)
+    assert evidence(platform, reported(platform, TIE, category="0501"))["assisting"]
+    assert desk.balance(platform, since=SINCE) == [desk.Balance("320404001", 2, 1, 1, 1, 1, 1)]
     assert desk.balance(platform, since=date(2026, 12, 1)) == []
 
 
