@@ -64,7 +64,9 @@ def rows_text(
     for table, columns in tables.items():
         n, known = len(columns["received_on"]), defaults[table]
         told = {c: v for c, v in columns.items() if not (isinstance(v, str | int | float) and str(v) == known.get(c))}
-        out[table] = copy_text(_table(told, n))
+        rows = _table(told, n)
+        # a column without any value is null without being sent
+        out[table] = copy_text(rows.select([c for c in rows.column_names if rows.column(c).null_count < n]))
     return out
 
 
