@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 
 from gis.acts import Act
 from gis.crs import to_working
-from gis.errors import BadOption, Conflict
+from gis.errors import BadOption, Conflict, UnknownCategory
 from gis.periods import local_day
 from gis.reports import Report, ReportBatch
 from gis.rights import ALL
-from gis.services.columns import one_row
-from gis.services.deciding import Decided, basis_of, placement
+from gis.services.deciding import Decided, Version, basis_of, placement
 from gis.services.platform import Platform
 from gis.services.storing import OUTCOMES, LoadOutcome, Storing
-from gis.services.whys import evidence_of
+from gis.services.whys import evidence_at_once
 from gis.store import areas as area_store
 from gis.store import cases as store
 from gis.store import registers as register_store
@@ -57,7 +56,7 @@ def known_categories(p: Platform, day: date) -> frozenset[str]:
     """The codes of minor and major categories in force on `day`."""
     with p.store.begin(ALL) as connection:
         rows = register_store.categories(connection)
-    return frozenset(c.code for c in rows if c.valid_from <= day and (c.valid_to is None or day < c.valid_to))
+    return frozenset(c.code for c in rows if c.in_force(day))
 
 
 def is_known(p: Platform, namespace: str, key: str) -> bool:
@@ -105,27 +104,24 @@ def load_many(
 
 def report(p: Platform, said: Report, *, client: tuple[str, str] | None, now: datetime) -> Reported:
     """Decide and store one report. `client` is (device or account, its id for the report): the same id with the same
-    words is the same case, with other words a Conflict."""
+    words is the same case, with other words a Conflict. Raises UnknownCategory."""
     key = client or ("", "")
     batch = _batch_of(p, said, key[1])
-    day = local_day(said.received_at, p.place.timezone)
-    with p.store.begin(ALL) as connection:
-        before = store.before_report(connection, key, day)
+    day, today = (local_day(moment, p.place.timezone) for moment in (said.received_at, now))
+    with p.store.begin_asking(ALL, store.before_report(key, day)) as (connection, before):
         if before.digest is not None:
             if bytes(before.digest).hex() != batch.digest[0]:
                 raise Conflict(
                     f"client_id {key[1]!r} was used for another report; send a new client_id with a new report."
                 )
             return Reported(case_no(p, before.received_on, before.case_id), False)
-        basis = basis_of(p, connection, before.version)
-        decided = Decided(p, basis, local_day(now, p.place.timezone), lambda: connection)
-        [(columns, _)] = decided.columns(batch, lambda _: None)
-        number = store.add_case(
-            connection, one_row(columns), key[0] if client else None, Act("gridward", now), srid=p.srid
-        )
-        found = store.evidence(connection, day, number)
-        told = evidence_of(p, connection, found, basis.register)
-        return Reported(case_no(p, day, number), True, str(columns["state"][0]), told)
+        basis = basis_of(p, connection, Version(before.version, before.newest_part))
+        if not basis.knows(said.category, today):
+            raise UnknownCategory(f"The category is {said.category!r}; wanted the code of one in force on {today}.")
+        row, act = Decided(p, basis, today, lambda: connection).row(batch), Act("gridward", now)
+        number = store.add_case(connection, row, key[0] if client else None, act, srid=p.srid)
+        told = evidence_at_once(p, connection, row, basis.register, by=act.by)
+        return Reported(case_no(p, day, number), True, row["state"], told)
 
 
 def case_no(p: Platform, day: date, number: int) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy import column as sql_column
 from gis.acts import Act
 from gis.cases import CaseFilter
 from gis.quads import ranges
-from gis.store.engine import CopyText, copy_frame, sql_file
+from gis.store.engine import CopyText, Prepared, Question, copy_frame, sql_file
 from gis.store.tables import area, cases
 
 if TYPE_CHECKING:
@@ -132,27 +132,29 @@ def case_ids(connection: Connection, namespace: str, first: int, last: int) -> l
     return list(connection.execute(text(query), values).scalars())
 
 
-def before_report(connection: Connection, client: tuple[str, str], day: date) -> Any:
-    """Take the locks that storing one report of a client (namespace, key; '' none) needs, and open its month.
+def before_report(client: tuple[str, str], day: date) -> Question:
+    """What takes the locks that storing one report of a client (namespace, key; '' none) needs, and opens its month.
 
-    Returns a row: version of the registers; digest, received_on and case_id of the key, where it is stored already.
+    It is answered with a row: version of the registers and newest version of a part; digest, received_on and case_id
+    of the key, where it is stored already.
     """
-    values = {"namespace": client[0], "key": client[1], "day": day}
-    return connection.execute(text(sql_file("before_report.sql")), values).one()
+    return Question(sql_file("before_report.sql"), {"namespace": client[0], "key": client[1], "day": day})
 
 
-def add_case(connection: Connection, columns: Mapping[str, Any], namespace: str | None, act: Act, *, srid: int) -> int:
-    """Store one decided report in one statement, `columns` as for `stage_cases`; returns the case id."""
-    values = {"row": json.dumps(columns), "namespace": namespace, "by": act.by, "at": act.at, "srid": srid}
-    return int(connection.execute(_ADD_ONE, values).scalar_one())
+def add_case(connection: Connection, row: Mapping[str, Any], namespace: str | None, act: Act, *, srid: int) -> int:
+    """Store one decided report in one statement, `row` as a row of `stage_cases` with lists for arrays; returns the
+    case id."""
+    said = json.dumps(row, default=str, ensure_ascii=False)
+    values = {"row": said, "namespace": namespace, "by": act.by, "at": act.at, "srid": srid}
+    return int(_ADD_ONE.execute(connection, values).scalar_one())
 
 
 #: column of a staged report -> its type
 _KINDS: Final = dict(column.split(None, 1) for column in sql_file("case_columns.sql").strip().split(","))
-_ADD_ONE = text(
-    sql_file("add_cases.sql").replace(
-        "{staged}", f"jsonb_to_record(CAST(:row AS jsonb)) AS s ({sql_file('case_columns.sql')})"
-    )
+_ADD_ONE: Final = Prepared(
+    "add_case",
+    sql_file("add_cases.sql").replace("{staged}", f"jsonb_to_record(:row) AS s ({sql_file('case_columns.sql')})"),
+    {"row": "jsonb", "namespace": "text", "by": "text", "at": "timestamptz", "srid": "integer"},
 )
 
 
