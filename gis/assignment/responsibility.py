@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -32,6 +33,7 @@ __all__ = [
 
 #: what settled a case; the numbers of `_Ballot.by`
 _SETTLED: Final = np.array(["", "territory", "rule", "part", "precedent"], dtype=object)
+_ROAD: Final = "road:"
 _NOBODY, _TERRITORY, _RULE, _PART, _PRECEDENT = range(5)
 
 Objects = NDArray[np.object_]
@@ -40,11 +42,12 @@ Flags = NDArray[np.bool_]
 Days = NDArray[np.datetime64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Register:
     """Every version of units, territories and rules; which are in force follows from the day asked for.
 
     `categories` holds the schemes that a category's code is in; without them a rule that names a scheme is never met.
+    What follows from it alone is worked out once: a register is kept, and one report asks little more of it than many.
     """
 
     units: tuple[Unit, ...]
@@ -55,6 +58,11 @@ class Register:
     part_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: category -> prefixes of part types
     names: Mapping[str, tuple[str, str]] = field(default_factory=dict)  #: category -> its name, its English name
     marks: tuple[int, ...] = ()  #: ids of the newest rows that this was read from
+
+    @cached_property
+    def standing(self) -> _Standing:
+        """Its units and rules by number, and when they are there."""
+        return _Standing(self)
 
     def external(self) -> frozenset[str]:
         return frozenset(unit.code for unit in self.units if unit.kind == "external")
@@ -162,17 +170,16 @@ def rule_many(register: Register, matters: Matters, grounds: Grounds) -> Rulings
     """
     docket = _Docket(register, matters, grounds)
     holder = docket.holder()
-    ours = (holder > 0) & ~docket.external[holder]
+    ours = (holder > 0) & ~docket.standing.external[holder]
     holder = np.where(docket.alive(holder), holder, 0)
     ballot = _Ballot(len(matters))
     _by_precedent(ballot, docket, ours)
-    for i in sorted(range(len(register.rules)), key=lambda i: (register.rules[i].order, register.rules[i].code)):
-        rule = register.rules[i]
+    for i, rule in docket.rules():
         met, who = docket.meet(rule, ours)
         if met.any():
             ballot.rule[ballot.give(met, who, _PART if rule.unit in FROM_PART else _RULE)] = i
     ballot.give(ours & (holder > 0), holder, _TERRITORY)
-    words = docket.words
+    words = docket.standing.words
     precedent = np.where(ballot.by == _PRECEDENT, grounds.precedent, -1)
     return Rulings(
         unit=words[ballot.lead],
@@ -196,10 +203,7 @@ def _by_precedent(ballot: _Ballot, docket: _Docket, ours: Flags) -> None:
 
 def _assisting(register: Register, rule: Ints, precedent: Ints) -> Objects:
     """Who assists by the rule or the precedent that decided."""
-    of = [(), *(r.assisting for r in register.rules), *(p.assisting for p in register.precedents)]
-    table = np.empty(len(of), dtype=object)
-    table[:] = of
-    out: Objects = table[np.where(precedent >= 0, precedent + len(register.rules), rule) + 1]
+    out: Objects = register.standing.assisting[np.where(precedent >= 0, precedent + len(register.rules), rule) + 1]
     return out
 
 
@@ -243,37 +247,67 @@ class _Column:
         return flags
 
 
-class _Docket:
-    """The reports as rules ask for them, each column brought to its distinct values when it is first asked for."""
+class _Standing:
+    """What of a register is the same for all reports: units by number (0 = nobody), the epochs in which they are there,
+    the order of the rules; and by position, the last for -1: the rules' and precedents' ids, which rules are for roads,
+    and, from one on, who assists by each rule and precedent."""
 
-    def __init__(self, register: Register, matters: Matters, grounds: Grounds) -> None:
-        self.register, self.matters, self.grounds = register, matters, grounds
+    def __init__(self, register: Register) -> None:
         rows: list[Unit | Territory | Rule] = [*register.units, *register.territories, *register.rules]
         starts, stops = {row.valid_from for row in rows}, {row.valid_to for row in rows}
         self.bounds = sorted(day for day in starts | stops if day is not None)
-        bounds = np.array(self.bounds, dtype="datetime64[D]")
-        self.epoch = np.searchsorted(bounds, matters.day.astype("datetime64[D]"), side="right")
+        self.days = np.array(self.bounds, dtype="datetime64[D]")
         codes = sorted({unit.code for unit in register.units})
         self.words = np.array(["", *codes], dtype=object)
         self.number_of = {code: i for i, code in enumerate(codes, 1)}
         self.external = np.isin(self.words, list(register.external()))
-        self._alive = np.zeros((len(self.words), len(bounds) + 1), dtype=bool)
+        self.alive = np.zeros((len(self.words), len(self.bounds) + 1), dtype=bool)
         for unit in register.units:
-            self._alive[self.number_of[unit.code], self.during(unit)] = True
-        self._columns: dict[str, _Column] = {}
+            self.alive[self.number_of[unit.code], self.during(unit)] = True
+        rules = register.rules
+        self.order = sorted(range(len(rules)), key=lambda i: (rules[i].order, rules[i].code))
+        self.rule_id = np.array([*(r.id for r in rules), 0], dtype=np.int64)
+        self.precedent_id = np.array([*(p.id for p in register.precedents), 0], dtype=np.int64)
+        self.road = np.array([*(r.place.startswith(_ROAD) for r in rules), False], dtype=bool)
+        self.assisting = np.empty(1 + len(rules) + len(register.precedents), dtype=object)
+        self.assisting[:] = [(), *(r.assisting for r in rules), *(p.assisting for p in register.precedents)]
 
     def during(self, row: Unit | Territory | Rule) -> slice:
         """The epochs in which a row is in force."""
         stop = len(self.bounds) + 1 if row.valid_to is None else bisect_right(self.bounds, row.valid_to)
         return slice(bisect_right(self.bounds, row.valid_from), stop)
 
+
+class _Docket:
+    """The reports as rules ask for them, each column brought to its distinct values when it is first asked for."""
+
+    def __init__(self, register: Register, matters: Matters, grounds: Grounds) -> None:
+        self.register, self.matters, self.grounds = register, matters, grounds
+        self.standing = register.standing
+        self.epoch = np.searchsorted(self.standing.days, matters.day.astype("datetime64[D]"), side="right")
+        self._columns: dict[str, _Column] = {}
+
     def numbers(self, codes: Sequence[str]) -> Ints:
         """The numbers of units, 0 for one that the register has not."""
-        return np.array([self.number_of.get(code, 0) for code in codes], dtype=np.int64)
+        return np.array([self.standing.number_of.get(code, 0) for code in codes], dtype=np.int64)
+
+    def rules(self) -> Iterator[tuple[int, Rule]]:
+        """The rules in their order, without those that no category here meets: for one report, most of them."""
+        categories = self.column("category").values
+        for i in self.standing.order:
+            rule = self.register.rules[i]
+            if any(self._about(rule, category) for category in categories):
+                yield i, rule
+
+    def _about(self, rule: Rule, category: str) -> bool:
+        schemes = self.register.categories
+        return category.startswith(rule.category) and (
+            not rule.scheme or rule.scheme in schemes.get(category, frozenset())
+        )
 
     def alive(self, unit: Ints | int) -> Flags:
         """Where the unit of each report exists on its day."""
-        out: Flags = self._alive[unit, self.epoch]
+        out: Flags = self.standing.alive[unit, self.epoch]
         return out
 
     def column(self, name: str) -> _Column:
@@ -286,10 +320,11 @@ class _Docket:
         """The number of the unit whose territory each spot lies in, existing or not."""
         column = self.column("territory")
         at = {code: i for i, code in enumerate(column.values)}
-        table = np.zeros((max(len(at), 1), len(self.bounds) + 1), dtype=np.int64)
+        standing = self.standing
+        table = np.zeros((max(len(at), 1), len(standing.bounds) + 1), dtype=np.int64)
         for territory in self.register.territories:
             if (row := at.get(territory.area_code)) is not None:
-                table[row, self.during(territory)] = self.number_of.get(territory.unit, 0)
+                table[row, standing.during(territory)] = standing.number_of.get(territory.unit, 0)
         out: Ints = table[column.number, self.epoch]
         return out
 
@@ -305,17 +340,14 @@ class _Docket:
 
     def _lead(self, rule: Rule) -> Ints | int:
         if rule.unit not in FROM_PART:
-            return self.number_of.get(rule.unit, 0)
+            return self.standing.number_of.get(rule.unit, 0)
         column = self.column(rule.unit[1:])
         out: Ints = self.numbers(column.values)[column.number]
         return out
 
     def _conditions(self, rule: Rule) -> Iterator[Flags]:
         if rule.category or rule.scheme:
-            schemes = self.register.categories
-            yield self.column("category").where(
-                lambda c: c.startswith(rule.category) and (not rule.scheme or rule.scheme in schemes.get(c, ()))
-            )
+            yield self.column("category").where(lambda category: self._about(rule, category))
         if rule.area:
             yield self.column("finest").where(lambda code: code.startswith(rule.area))
         for name in ("source", "owner", "maintainer"):
@@ -323,8 +355,8 @@ class _Docket:
                 yield self.column(name).where(wanted.__eq__)
         if rule.place:
             yield self.column("places").where(lambda words: stands_at(rule.place, words))
-        force = np.zeros(len(self.bounds) + 1, dtype=bool)
-        force[self.during(rule)] = True
+        force = np.zeros(len(self.standing.bounds) + 1, dtype=bool)
+        force[self.standing.during(rule)] = True
         yield force[self.epoch]
         if rule.days:
             # 1970-01-01 was a Thursday.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import town
 from deskwork import NEAR, NOW, TIE, act, load_rule, reported
@@ -18,7 +20,7 @@ from test_parts_register import load as load_parts
 
 from gis.acts import Act
 from gis.errors import DatabaseDown, UnknownCategory
-from gis.reports import Report
+from gis.reports import Report, ReportBatch
 from gis.rights import ALL, PUBLIC
 from gis.services import boundaries, casework, desk, precedents, registers
 from gis.services.cases import why
@@ -93,16 +95,27 @@ def test_the_answer_to_a_report_is_what_why_reads(full: Platform, kind: str) -> 
     assert list(answer.evidence) == list(read.evidence)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_report_alone_is_stored_as_in_a_file(full: Platform, connection: Connection, kind: str) -> None:
-    tell(full, KINDS[kind])
-    batch = casework._batch_of(full, KINDS[kind], "k")
+def in_one_file(p: Platform) -> ReportBatch:
+    """All the kinds as one batch, each with its kind as its key."""
+    parts = [casework._batch_of(p, one, kind) for kind, one in KINDS.items()]
+    columns = {f.name: [getattr(part, f.name) for part in parts] for f in fields(ReportBatch)}
+    joined: dict[str, Any] = {n: np.concatenate(c) for n, c in columns.items() if isinstance(c[0], np.ndarray)}
+    of_one = {"crs": "EPSG:4549", "level": np.array(columns["level"]), "part": np.array(columns["part"], dtype=object)}
+    return ReportBatch(**{**joined, **of_one, "row": np.arange(len(parts)) + 1})
+
+
+def test_reports_alone_are_stored_as_in_a_file(full: Platform, connection: Connection) -> None:
+    numbers = {kind: int(tell(full, one).no.partition("-")[2]) for kind, one in KINDS.items()}
     with full.store.begin(ALL):
-        casework.load_many(full, [batch], namespace="file", act=Act("gridward", NOW))
-        for table, own in (("decision", "case_id"), ("cases", "id")):
-            rows = connection.execute(text(f"SELECT * FROM {table} ORDER BY {own} DESC LIMIT 2")).mappings().all()
-            alone, in_file = ({k: v for k, v in row.items() if k not in (own, "head")} for row in rows)
-            assert alone == in_file
+        casework.load_many(full, [in_one_file(full)], namespace="file", act=Act("gridward", NOW))
+        keys = connection.execute(text("SELECT key, case_id FROM case_key WHERE namespace = 'file'")).all()
+        assert {row.key for row in keys} == set(KINDS)
+        for kind, in_file in keys:
+            for table, own in (("decision", "case_id"), ("cases", "id")):
+                query = text(f"SELECT * FROM {table} WHERE {own} IN (:one, :two)")
+                rows = connection.execute(query, {"one": numbers[kind], "two": in_file}).mappings().all()
+                one, two = ({k: v for k, v in row.items() if k not in (own, "head")} for row in rows)
+                assert one == two, (kind, table)
 
 
 def test_the_kinds_are_as_different_as_they_say(full: Platform) -> None:
