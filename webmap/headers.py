@@ -35,9 +35,8 @@ def nonce() -> str:
     return str(g.nonce)
 
 
-def _secure(response: Response) -> Response:
-    script = f"'self' 'nonce-{g.nonce}'" if "nonce" in g else "'self'"
-    response.headers["Content-Security-Policy"] = "; ".join(
+def _policy(script: str) -> str:
+    return "; ".join(
         (
             "default-src 'self'",
             f"script-src {script}",
@@ -50,6 +49,14 @@ def _secure(response: Response) -> Response:
             "form-action 'self'",
         )
     )
+
+
+_PLAIN_POLICY: Final = _policy("'self'")
+
+
+def _secure(response: Response) -> Response:
+    policy = _policy(f"'self' 'nonce-{g.nonce}'") if "nonce" in g else _PLAIN_POLICY
+    response.headers["Content-Security-Policy"] = policy
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"

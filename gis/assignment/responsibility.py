@@ -64,6 +64,12 @@ class Register:
         """Its units and rules by number, and when they are there."""
         return _Standing(self)
 
+    def is_about(self, rule: Rule, category: str) -> bool:
+        """Whether a category meets a rule's category and scheme."""
+        return category.startswith(rule.category) and (
+            not rule.scheme or rule.scheme in self.categories.get(category, frozenset())
+        )
+
     def external(self) -> frozenset[str]:
         return frozenset(unit.code for unit in self.units if unit.kind == "external")
 
@@ -253,6 +259,7 @@ class _Standing:
     and, from one on, who assists by each rule and precedent."""
 
     def __init__(self, register: Register) -> None:
+        self._register, self._about = register, dict[str, frozenset[int]]()
         rows: list[Unit | Territory | Rule] = [*register.units, *register.territories, *register.rules]
         starts, stops = {row.valid_from for row in rows}, {row.valid_to for row in rows}
         self.bounds = sorted(day for day in starts | stops if day is not None)
@@ -271,6 +278,13 @@ class _Standing:
         self.road = np.array([*(r.place.startswith(_ROAD) for r in rules), False], dtype=bool)
         self.assisting = np.empty(1 + len(rules) + len(register.precedents), dtype=object)
         self.assisting[:] = [(), *(r.assisting for r in rules), *(p.assisting for p in register.precedents)]
+
+    def about(self, category: str) -> frozenset[int]:
+        """The ranks in `order` of the rules that a category meets."""
+        if category not in self._about:
+            met = enumerate(self._register.rules[i] for i in self.order)
+            self._about[category] = frozenset(k for k, rule in met if self._register.is_about(rule, category))
+        return self._about[category]
 
     def during(self, row: Unit | Territory | Rule) -> slice:
         """The epochs in which a row is in force."""
@@ -293,17 +307,9 @@ class _Docket:
 
     def rules(self) -> Iterator[tuple[int, Rule]]:
         """The rules in their order, without those that no category here meets: for one report, most of them."""
-        categories = self.column("category").values
-        for i in self.standing.order:
-            rule = self.register.rules[i]
-            if any(self._about(rule, category) for category in categories):
-                yield i, rule
-
-    def _about(self, rule: Rule, category: str) -> bool:
-        schemes = self.register.categories
-        return category.startswith(rule.category) and (
-            not rule.scheme or rule.scheme in schemes.get(category, frozenset())
-        )
+        ranks = set().union(*map(self.standing.about, self.column("category").values))
+        for i in map(self.standing.order.__getitem__, sorted(ranks)):
+            yield i, self.register.rules[i]
 
     def alive(self, unit: Ints | int) -> Flags:
         """Where the unit of each report exists on its day."""
@@ -347,7 +353,7 @@ class _Docket:
 
     def _conditions(self, rule: Rule) -> Iterator[Flags]:
         if rule.category or rule.scheme:
-            yield self.column("category").where(lambda category: self._about(rule, category))
+            yield self.column("category").where(lambda category: self.register.is_about(rule, category))
         if rule.area:
             yield self.column("finest").where(lambda code: code.startswith(rule.area))
         for name in ("source", "owner", "maintainer"):

@@ -138,19 +138,29 @@ def before_report(client: tuple[str, str], day: date) -> Question:
     It is answered with a row: version of the registers and newest version of a part; digest, received_on and case_id
     of the key, where it is stored already.
     """
-    return Question(sql_file("before_report.sql"), {"namespace": client[0], "key": client[1], "day": day})
+    return Question(_BEFORE, {"namespace": client[0], "key": client[1], "day": day})
 
 
 def add_case(connection: Connection, row: Mapping[str, Any], namespace: str | None, act: Act, *, srid: int) -> int:
     """Store one decided report in one statement, `row` as a row of `stage_cases` with lists for arrays; returns the
     case id."""
-    said = json.dumps(row, default=str, ensure_ascii=False)
+    said = json.dumps({name: v for name, v in row.items() if v is not None}, default=str, ensure_ascii=False)
     values = {"row": said, "namespace": namespace, "by": act.by, "at": act.at, "srid": srid}
     return int(_ADD_ONE.execute(connection, values).scalar_one())
 
 
 #: column of a staged report -> its type
 _KINDS: Final = dict(column.split(None, 1) for column in sql_file("case_columns.sql").strip().split(","))
+#: each statement sees what was committed when the locks before it were taken
+_BEFORE: Final = (
+    Prepared(
+        "lock_key",
+        "SELECT pg_advisory_xact_lock(320404003, hashtext(:namespace)) WHERE :namespace <> ''",
+        {"namespace": "text"},
+    ),
+    Prepared("lock_and_open", "SELECT pg_advisory_xact_lock_shared(320404002), open_month(:day)", {"day": "date"}),
+    Prepared("before_report", sql_file("before_report.sql"), {"namespace": "text", "key": "text"}),
+)
 _ADD_ONE: Final = Prepared(
     "add_case",
     sql_file("add_cases.sql").replace("{staged}", f"jsonb_to_record(:row) AS s ({sql_file('case_columns.sql')})"),

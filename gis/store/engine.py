@@ -35,15 +35,48 @@ __all__ = [
 
 #: temp_buffers: a batch of a load is staged in memory; a connection that stages nothing takes none of it
 _OPTIONS: Final = "-c search_path=gridward,public -c timezone=UTC -c temp_buffers=64MB"
-#: setting the parameter `role` is SET LOCAL ROLE; the login role itself may do nothing
-_ROLE: Final = "SELECT set_config('role', %(role)s, true), set_config('gridward.unit', %(unit)s, true)"
+#: the login role itself may do nothing
+_ROLE: Final = "SET LOCAL ROLE %(role)s; SET LOCAL gridward.unit = %(unit)s"
+
+
+class Prepared:
+    """A statement that the server plans once for each connection, not at each execution.
+
+    The server plans anew by itself when a table changed (a new month's partition, a migration); a connection made anew,
+    after a restart too, gets the statement anew, because what was prepared is noted with the connection.
+    """
+
+    def __init__(self, name: str, statement: str, kinds: Mapping[str, str]) -> None:
+        """`statement` has its values as :name, `kinds` their types."""
+        dialect: Any = postgresql.dialect
+        compiled: Any = text(statement).compile(dialect=dialect(paramstyle="numeric_dollar"))
+        order = compiled.positiontup
+        self._name = name
+        self._prepare = f"PREPARE {name} ({', '.join(kinds[n] for n in order)}) AS {compiled}".replace("%", "%%")
+        #: what executes it, in the driver's words
+        self.words = f"EXECUTE {name} ({', '.join(f'%({n})s' for n in order)})"
+
+    def lacks(self, connection: Connection) -> bool:
+        """True until the connection has it."""
+        return self._name not in connection.info
+
+    def prepare(self, connection: Connection) -> None:
+        """Give it to a connection that lacks it; in a transaction whose role may do what it does."""
+        if self.lacks(connection):
+            connection.exec_driver_sql(self._prepare)
+            connection.info[self._name] = True
+
+    def execute(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """Run it; the result as of `Connection.execute`."""
+        self.prepare(connection)
+        return connection.exec_driver_sql(self.words, dict(values))
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a transaction asks first, in the driver's words; it answers with one row."""
+    """What a transaction asks first, in one journey with its role; the last statement answers, with one row."""
 
-    text: str
+    statements: tuple[Prepared, ...]
     values: Mapping[str, Any]
 
 
@@ -119,34 +152,16 @@ class Store:
 
 def take_role(connection: Connection, rights: Rights, question: Question | None = None) -> Any:
     """Take the class role for the rest of the transaction, and the answer to a question with it."""
-    words = {"role": rights.role, "unit": rights.unit}
+    role = {"role": rights.role, "unit": rights.unit}
     if question is None:
-        return connection.exec_driver_sql(_ROLE, words).one()
-    return connection.exec_driver_sql(f"{_ROLE}; {question.text}", {**words, **question.values}).one()
-
-
-class Prepared:
-    """A statement that the server plans once for each connection, not at each execution.
-
-    The server plans anew by itself when a table changed (a new month's partition, a migration); a connection made anew,
-    after a restart too, gets the statement anew, because what was prepared is noted with the connection.
-    """
-
-    def __init__(self, name: str, statement: str, kinds: Mapping[str, str]) -> None:
-        """`statement` has its values as :name, `kinds` their types."""
-        dialect: Any = postgresql.dialect
-        compiled: Any = text(statement).compile(dialect=dialect(paramstyle="numeric_dollar"))
-        self._name, self._order = name, tuple(compiled.positiontup)
-        listed = ", ".join(kinds[value] for value in self._order)
-        self._prepare = f"PREPARE {name} ({listed}) AS {compiled}".replace("%", "%%")
-        self._execute = f"EXECUTE {name} ({', '.join(['%s'] * len(self._order))})"
-
-    def execute(self, connection: Connection, values: Mapping[str, Any]) -> Any:
-        """Run it; the result as of `Connection.execute`."""
-        if self._name not in connection.info:
-            connection.exec_driver_sql(self._prepare)
-            connection.info[self._name] = True
-        return connection.exec_driver_sql(self._execute, tuple(values[name] for name in self._order))
+        connection.exec_driver_sql(_ROLE, role)
+        return None
+    if any(statement.lacks(connection) for statement in question.statements):
+        connection.exec_driver_sql(_ROLE, role)
+        for statement in question.statements:
+            statement.prepare(connection)
+    words = "; ".join([_ROLE, *(statement.words for statement in question.statements)])
+    return connection.exec_driver_sql(words, {**role, **question.values}).one()
 
 
 @cache
