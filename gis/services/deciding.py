@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -27,9 +27,10 @@ from gis.store import parts as part_store
 from gis.store import registers as register_store
 from gis.store.engine import Connection
 
-__all__ = ["Basis", "Decided", "Version", "basis_of", "local_times", "placement", "take"]
+__all__ = ["Basis", "Decided", "Version", "basis_of", "latest_basis", "local_times", "placement", "take"]
 
 Step = Callable[[str], None]
+_LATEST: Final = "latest basis"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,15 @@ def basis_of(p: Platform, connection: Connection, version: Version | None = None
         days = np.array(starts, dtype="datetime64[D]")
         return Basis(version, p.register(connection), categories, days, tuple(ids))
 
-    return p.keep(("basis", version), read)
+    basis = p.keep(("basis", version), read)
+    p.hold(_LATEST, basis)
+    return basis
+
+
+def latest_basis(p: Platform) -> Basis | None:
+    """What decided when the process last asked; it may be past."""
+    found: Basis | None = p.kept(_LATEST)
+    return found
 
 
 class Decided:

@@ -63,6 +63,11 @@ class Platform:
         with self._lock:
             return self._kept.get(key)
 
+    def hold(self, key: Hashable, value: Any) -> None:
+        """Keep a value in place of the one that the key had."""
+        with self._lock:
+            self._kept[key] = value
+
     def keep(self, key: Hashable, make: Callable[[], T], *, at_most: int = 64) -> T:
         """The value made once for a key; the longest unused of `at_most` values is let go."""
         with self._lock:

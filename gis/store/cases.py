@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +14,7 @@ from sqlalchemy import column as sql_column
 from gis.acts import Act
 from gis.cases import CaseFilter
 from gis.quads import ranges
-from gis.store.engine import CopyText, Prepared, Question, copy_frame, sql_file
+from gis.store.engine import CopyText, copy_frame, sql_file
 from gis.store.tables import area, cases
 
 if TYPE_CHECKING:
@@ -23,11 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Asked",
-    "add_case",
     "add_staged",
     "area_codes",
     "area_names",
-    "before_report",
     "case_ids",
     "case_row",
     "case_rows",
@@ -116,7 +113,9 @@ def add_staged(
     # The rows are held once while three tables take them; 50,000 of them are some 60 MB.
     connection.execute(text("SET LOCAL work_mem = '128MB'"))
     listed = ", ".join(f"CAST(:{n} AS {kind}) AS {n}" if n in same else n for n, kind in _KINDS.items())
-    statement = sql_file("add_cases.sql").replace("{staged}", f"(SELECT {listed} FROM staged_case) s")
+    statement = sql_file("add_cases.sql").replace("{before}", "")
+    statement = statement.replace("{staged}", f"(SELECT {listed} FROM staged_case) s")
+    statement = statement.replace("{told}", "min(id) AS first, max(id) AS last FROM given")
     values = {"namespace": namespace, "by": act.by, "at": act.at, "srid": srid, **same}
     row = connection.execute(text(statement), values).one()
     return row.first, row.last
@@ -132,40 +131,8 @@ def case_ids(connection: Connection, namespace: str, first: int, last: int) -> l
     return list(connection.execute(text(query), values).scalars())
 
 
-def before_report(client: tuple[str, str], day: date) -> Question:
-    """What takes the locks that storing one report of a client (namespace, key; '' none) needs, and opens its month.
-
-    It is answered with a row: version of the registers and newest version of a part; digest, received_on and case_id
-    of the key, where it is stored already.
-    """
-    return Question(_BEFORE, {"namespace": client[0], "key": client[1], "day": day})
-
-
-def add_case(connection: Connection, row: Mapping[str, Any], namespace: str | None, act: Act, *, srid: int) -> int:
-    """Store one decided report in one statement, `row` as a row of `stage_cases` with lists for arrays; returns the
-    case id."""
-    said = json.dumps({name: v for name, v in row.items() if v is not None}, default=str, ensure_ascii=False)
-    values = {"row": said, "namespace": namespace, "by": act.by, "at": act.at, "srid": srid}
-    return int(_ADD_ONE.execute(connection, values).scalar_one())
-
-
 #: column of a staged report -> its type
 _KINDS: Final = dict(column.split(None, 1) for column in sql_file("case_columns.sql").strip().split(","))
-#: each statement sees what was committed when the locks before it were taken
-_BEFORE: Final = (
-    Prepared(
-        "lock_key",
-        "SELECT pg_advisory_xact_lock(320404003, hashtext(:namespace)) WHERE :namespace <> ''",
-        {"namespace": "text"},
-    ),
-    Prepared("lock_and_open", "SELECT pg_advisory_xact_lock_shared(320404002), open_month(:day)", {"day": "date"}),
-    Prepared("before_report", sql_file("before_report.sql"), {"namespace": "text", "key": "text"}),
-)
-_ADD_ONE: Final = Prepared(
-    "add_case",
-    sql_file("add_cases.sql").replace("{staged}", f"jsonb_to_record(:row) AS s ({sql_file('case_columns.sql')})"),
-    {"row": "jsonb", "namespace": "text", "by": "text", "at": "timestamptz", "srid": "integer"},
-)
 
 
 def conditions(asked: Asked) -> list[ColumnElement[bool]]:

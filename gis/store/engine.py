@@ -26,6 +26,7 @@ __all__ = [
     "Prepared",
     "Question",
     "Store",
+    "ask",
     "copy_frame",
     "copy_text",
     "sql_file",
@@ -153,15 +154,24 @@ class Store:
 def take_role(connection: Connection, rights: Rights, question: Question | None = None) -> Any:
     """Take the class role for the rest of the transaction, and the answer to a question with it."""
     role = {"role": rights.role, "unit": rights.unit}
-    if question is None:
-        connection.exec_driver_sql(_ROLE, role)
-        return None
-    if any(statement.lacks(connection) for statement in question.statements):
-        connection.exec_driver_sql(_ROLE, role)
-        for statement in question.statements:
-            statement.prepare(connection)
-    words = "; ".join([_ROLE, *(statement.words for statement in question.statements)])
-    return connection.exec_driver_sql(words, {**role, **question.values}).one()
+    if question is not None and not any(statement.lacks(connection) for statement in question.statements):
+        return _answer(connection, question, _ROLE, role)
+    connection.exec_driver_sql(_ROLE, role)
+    return None if question is None else ask(connection, question)
+
+
+def ask(connection: Connection, question: Question) -> Any:
+    """The answer to a question."""
+    for statement in question.statements:
+        statement.prepare(connection)
+    return _answer(connection, question)
+
+
+def _answer(
+    connection: Connection, question: Question, first: str = "", values: Mapping[str, Any] | None = None
+) -> Any:
+    words = [*filter(None, [first]), *(statement.words for statement in question.statements)]
+    return connection.exec_driver_sql("; ".join(words), {**(values or {}), **question.values}).one()
 
 
 @cache

@@ -2,7 +2,7 @@
 -- have been closed before we saw it) is worked out from the decision by the view case_event; here only the end of that
 -- chain is, which the case holds. OFFSET 0 keeps a hash from being worked out once for each use.
 -- Null stands for the usual: an area at every level, no border, placed as decided.
-WITH numbered AS (
+WITH {before}numbered AS (
     SELECT nextval('gridward.case_id') AS id, s.* FROM {staged} OFFSET 0
 ), begun AS (
     SELECT n.*, CASE WHEN outcome <> 'located' THEN outcome WHEN scope THEN 'dispatched' ELSE 'forwarded' END AS kind,
@@ -46,4 +46,4 @@ WITH numbered AS (
         coalesce(h3, h2)
     FROM given
 )
-SELECT min(id) AS first, max(id) AS last FROM given
+SELECT {told}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,8 +15,10 @@ from deskwork import NEAR, NOW, TIE, act, load_rule, reported
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
+from test_concurrent_releases import approved, boundaries_held
 from test_parts_register import COVER, part
 from test_parts_register import load as load_parts
+from worlds import faults
 
 from gis.acts import Act
 from gis.errors import DatabaseDown, UnknownCategory
@@ -27,9 +29,9 @@ from gis.services.cases import why
 from gis.services.platform import Platform
 from gis.services.precedents import Ground
 from gis.settings import Settings
-from gis.store import cases as store
 from gis.store.cluster import Cluster
-from gis.store.engine import Prepared
+from gis.store.engine import Prepared, Question, Store
+from gis.store.reports import Filing
 
 SECOND = "32040401001000007"
 
@@ -159,6 +161,58 @@ def test_a_category_must_be_in_force_today(platform: Platform) -> None:
         assert connection.execute(text("SELECT count(*) FROM cases")).scalar_one() == 1
 
 
+def test_a_report_is_decided_once_while_nothing_changes(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int | None] = []
+
+    def counted(filing: Filing, row: Any, *, version: int | None, newest_part: int | None) -> Question:
+        seen.append(version)
+        return question(filing, row, version=version, newest_part=newest_part)
+
+    question = Filing.question
+    monkeypatch.setattr(Filing, "question", counted)
+    tell(platform, said())
+    tell(platform, said(NEAR))
+    first, second, third = seen
+    assert (first, second) == (None, third)
+    load_rule(platform, "R0", "D1", category="0101")
+    assert tell(platform, said()).evidence["rule"] == "R0"
+    assert seen[3] == third != seen[4]
+
+
+def test_what_another_process_changed_counts_for_the_next_report(
+    own_platform: Platform, own_database: Settings, tmp_path: Path
+) -> None:
+    other = Platform(own_database, Store.at(own_database.database_url or ""))
+    assert tell(own_platform, said()).evidence["unit"] == "S1"
+    load_rule(other, "R0", "D1", category="0101")
+    assert tell(own_platform, said()).evidence["unit"] == "D1"
+    registers.load(other, "categories", town.CATEGORIES.assign(valid_to="2026-11-02"))
+    with pytest.raises(UnknownCategory):
+        tell(own_platform, said())
+    other.close()
+
+
+def test_a_report_decided_before_a_release_woke_is_decided_again(
+    own_platform: Platform, own_database: Settings
+) -> None:
+    gap = said((3.5, 2.5), received_at=datetime(2025, 8, 1, 4, 0, tzinfo=UTC))
+    assert tell(own_platform, gap).state == "gap"  # what decides is held from now on
+    release = approved(own_platform)
+    told: list[casework.Reported] = []
+    woken = {"target": boundaries.activate, "args": (own_platform, release), "kwargs": {"by": "approver", "now": NOW}}
+    threads = [threading.Thread(**woken), threading.Thread(target=lambda: told.append(tell(own_platform, gap)))]  # type: ignore[arg-type]
+    with boundaries_held(own_database) as wait_for:
+        for n, thread in enumerate(threads, 1):
+            thread.start()
+            wait_for(n)
+    for thread in threads:
+        thread.join(timeout=60)
+    assert [answer.evidence["release"] for answer in told] == [release]
+    assert told[0].state == "dispatched"
+    assert told[0].evidence == why(own_platform, told[0].no, rights=ALL).evidence
+    assert faults(own_database) == []
+
+
 def executed(p: Platform) -> list[int]:
     """How often the kept statement ran on the pool's connection, if that has it: by a generic plan, by another."""
     with p.store.begin(ALL) as connection:
@@ -171,14 +225,15 @@ def test_the_plan_of_the_statement_that_stores_a_report_is_kept(own_platform: Pl
     for _ in range(9):
         tell(own_platform, said())
     generic, custom = executed(own_platform)
-    assert (generic + custom, generic >= 3) == (9, True)
+    # A process that holds nothing yet asks once more: by what it has to decide.
+    assert (generic + custom, generic >= 3) == (9 + 1, True)
 
 
 def test_a_new_month_is_stored_by_the_kept_plan(own_platform: Platform) -> None:
     days = [NOW - timedelta(days=31 * n) for n in (0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 3)]
     for day in days:
         assert tell(own_platform, said(received_at=day)).created
-    assert sum(executed(own_platform)) == len(days)
+    assert sum(executed(own_platform)) == len(days) + 1
 
 
 def test_a_migration_under_a_kept_plan_changes_nothing(own_platform: Platform, own_database: Settings) -> None:
@@ -189,7 +244,7 @@ def test_a_migration_under_a_kept_plan_changes_nothing(own_platform: Platform, o
         owner.execute(text("ALTER TABLE gridward.decision ALTER COLUMN engine TYPE varchar"))
     for _ in range(7):
         assert tell(own_platform, said()).created
-    assert sum(executed(own_platform)) == 14
+    assert sum(executed(own_platform)) == 14 + 1
 
 
 def killed(settings: Settings) -> None:
@@ -215,13 +270,12 @@ def test_a_connection_lost_within_a_transaction_is_no_second_try(
     own_platform: Platform, own_database: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tell(own_platform, said())
-    add_case: Callable[..., int] = store.add_case
 
-    def dying(*args: Any, **named: Any) -> int:
+    def lost(p: Platform, connection: Connection, *args: Any, **named: Any) -> Any:
         killed(own_database)
-        return add_case(*args, **named)
+        return connection.execute(text("SELECT 1"))
 
-    monkeypatch.setattr(store, "add_case", dying)
+    monkeypatch.setattr(casework, "evidence_at_once", lost)
     with pytest.raises(DatabaseDown):
         tell(own_platform, said())
     monkeypatch.undo()
