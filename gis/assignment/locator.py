@@ -121,7 +121,7 @@ class Locator:
         points = _points(x, y)
         found = [np.full(len(points), -1, dtype=np.int32) for _ in self.areas.levels]
         open_points = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-        doubtful = self._doubtful(points, open_points)
+        doubtful = self._doubtful(points, open_points, self._doubt.of(x[open_points], y[open_points]))
         for depth in range(len(found) - 1, -1, -1):
             if not len(open_points):
                 break
@@ -147,11 +147,10 @@ class Locator:
         geometry = [level.geometry for level in self.areas.levels]
         return Doubt(edges_of(np.concatenate([*geometry, self._hole_array]))[0])
 
-    def _doubtful(self, points: NDArray[np.object_], which: Ints) -> NDArray[np.bool_]:
-        """Points so near a border, with numbers of so different size, that GEOS may see them on its wrong side."""
+    def _doubtful(self, points: NDArray[np.object_], which: Ints, size: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Points so near a border, with numbers of so different `size`, that GEOS may see them on its wrong side."""
         doubtful = np.zeros(len(points), dtype=bool)
-        x, y = shapely.get_coordinates(points[which]).T
-        maybe = which[self._doubt.of(x, y)]
+        maybe = which[size]
         if len(maybe):
             for borders in (*self._borders, self.hole_borders):
                 at, _ = borders.tree.query(points[maybe], predicate="dwithin", distance=self._doubt.near)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gis.assignment.clouds import area_shares
 from gis.assignment.locator import AREA, GAP, Located
 from gis.assignment.matters import Matters
-from gis.assignment.parts import Asked, PartMatch, match
+from gis.assignment.parts import Asked, PartMatch, match, no_match
 from gis.assignment.responsibility import Grounds
 from gis.assignment.uncertainty import REACH, Shares, sigma_of
 from gis.assignment.world import World
@@ -73,8 +73,10 @@ def survey(world: World, matters: Matters) -> Survey:
 
 
 def _part(world: World, matters: Matters) -> PartMatch:
-    own = sigma_of(matters.accuracy, matters.level)  # a part's distance has nothing to do with the lines' accuracy
     types = world.register.part_types_of(matters)
+    if not any(types):
+        return no_match(len(matters))
+    own = sigma_of(matters.accuracy, matters.level)  # a part's distance has nothing to do with the lines' accuracy
     asked = Asked(matters.x, matters.y, own, types, matters.day, matters.part)
     return match(world.parts, asked, certain=world.thresholds.part)
 
