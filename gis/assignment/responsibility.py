@@ -34,6 +34,7 @@ __all__ = [
 #: what settled a case; the numbers of `_Ballot.by`
 _SETTLED: Final = np.array(["", "territory", "rule", "part", "precedent"], dtype=object)
 _ROAD: Final = "road:"
+_FEW: Final = 64
 _NOBODY, _TERRITORY, _RULE, _PART, _PRECEDENT = range(5)
 
 Objects = NDArray[np.object_]
@@ -240,8 +241,10 @@ class _Column:
 
     @classmethod
     def of(cls, column: Objects) -> _Column:
-        if len(column) == 1:  # one report is decided without pandas
-            return cls(column.tolist(), np.zeros(1, dtype=np.int64))
+        if len(column) <= _FEW:  # one report, with what it might be, is decided without pandas
+            words = column.tolist()
+            at = {word: i for i, word in enumerate(dict.fromkeys(words))}
+            return cls(list(at), np.array([at[word] for word in words], dtype=np.int64))
         import pandas as pd
 
         number, values = pd.factorize(np.asarray(column, dtype=object), use_na_sentinel=False)

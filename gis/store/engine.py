@@ -130,9 +130,9 @@ class Store:
     def _entered(self, held: ExitStack, rights: Rights, question: Question | None) -> tuple[Connection, Any]:
         """A transaction that has its role, and the answer to its question.
 
-        After a kill -9 of the server every connection of the pool is dead, which shows when the role is taken: nothing
-        was done by then, so the restarted server is asked the same on a fresh one. (A ping before each transaction
-        would show it too, for another journey to the server.)
+        After a kill -9 of the server every connection of the pool is dead, which shows at the first words sent: nothing
+        can be committed by then, so the restarted server is asked the same on a fresh one. (A ping before each
+        transaction would show it too, for another journey to the server.)
         """
         try:
             with ExitStack() as tried:
