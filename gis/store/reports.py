@@ -15,12 +15,10 @@ __all__ = ["Filing"]
 _BEFORE: Final = sql_file("before_report.sql")
 #: Each statement sees what was committed when the locks before it were taken. The last one stores the report if what it
 #: was decided by still holds and its key is new; it tells what holds, what has the key, and the id of the case added.
+_LOCK_KEY: Final = Prepared(
+    "lock_key", "SELECT pg_advisory_xact_lock(320404003, hashtext(:namespace))", {"namespace": "text"}
+)
 _STATEMENTS: Final = (
-    Prepared(
-        "lock_key",
-        "SELECT pg_advisory_xact_lock(320404003, hashtext(:namespace)) WHERE :namespace IS NOT NULL",
-        {"namespace": "text"},
-    ),
     Prepared("lock_and_open", "SELECT pg_advisory_xact_lock_shared(320404002), open_month(:day)", {"day": "date"}),
     Prepared(
         "add_case",
@@ -45,6 +43,7 @@ class Filing:
 
     def __init__(self, client: tuple[str, str] | None, day: date, act: Act, *, srid: int) -> None:
         namespace, key = client or (None, None)
+        self._statements = (_LOCK_KEY, *_STATEMENTS) if client else _STATEMENTS
         self._values = {"namespace": namespace, "key": key, "day": day, "by": act.by, "at": act.at, "srid": srid}
 
     def question(self, row: Mapping[str, Any], *, version: int | None, newest_part: int | None) -> Question:
@@ -55,4 +54,4 @@ class Filing:
         stored already; added: the id of the new case, None where other versions count or the key is stored.
         """
         said = json.dumps({name: v for name, v in row.items() if v is not None}, default=str, ensure_ascii=False)
-        return Question(_STATEMENTS, {**self._values, "row": said, "version": version, "newest_part": newest_part})
+        return Question(self._statements, {**self._values, "row": said, "version": version, "newest_part": newest_part})
