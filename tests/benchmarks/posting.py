@@ -85,10 +85,11 @@ def latencies(port: int, requests: int) -> list[float]:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.connect()
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for body in bodies(WARM):
-            _posted(connection, body)
-        time.sleep(WARM_SECONDS)
-        return [_posted(connection, body) for body in bodies(WARM + requests)][WARM:]
+        until = time.monotonic() + WARM_SECONDS
+        while time.monotonic() < until:
+            for body in bodies(WARM):
+                _posted(connection, body)
+        return [_posted(connection, body) for body in bodies(requests)]
 
 
 def _posted(connection: http.client.HTTPConnection, body: bytes) -> float:
