@@ -94,8 +94,8 @@ def decide(world: World, matters: Matters) -> Decisions:
         confidence=confidence,
         thresholds=world.thresholds,
         rulings=rulings,
-        rule_id=world.register.standing.rule_id[rulings.rule],
-        precedent_id=world.register.standing.precedent_id[rulings.precedent],
+        rule_id=world.register.indexed.rule_id[rulings.rule],
+        precedent_id=world.register.indexed.precedent_id[rulings.precedent],
         part_ids=world.parts.id,
         known_ids=(*world.register.marks, world.newest_part),
         candidates=candidates,
@@ -178,7 +178,7 @@ def _desk_reasons(
     """Why a person has to decide; '' where none has to."""
     inside = found.located.levels[world.depth].status == AREA
     ruled = rulings.settled_by == "precedent"
-    roads = world.register.standing.road[rulings.rule]
+    roads = world.register.indexed.road[rulings.rule]
     # A tie makes the locator total and settles nothing: unless the unit would be the same on every side, a rule for
     # the road that is the border, a precedent, or a person has to say.
     tie = on_border & ~ruled & ~roads & (confidence < 1.0 - 1e-6)

@@ -61,9 +61,9 @@ class Register:
     marks: tuple[int, ...] = ()  #: ids of the newest rows that this was read from
 
     @cached_property
-    def standing(self) -> _Standing:
+    def indexed(self) -> _Indexed:
         """Its units and rules by number, and when they are there."""
-        return _Standing(self)
+        return _Indexed(self)
 
     def is_about(self, rule: Rule, category: str) -> bool:
         """Whether a category meets a rule's category and scheme."""
@@ -177,7 +177,7 @@ def rule_many(register: Register, matters: Matters, grounds: Grounds) -> Rulings
     """
     docket = _Docket(register, matters, grounds)
     holder = docket.holder()
-    ours = (holder > 0) & ~docket.standing.external[holder]
+    ours = (holder > 0) & ~docket.indexed.external[holder]
     holder = np.where(docket.alive(holder), holder, 0)
     ballot = _Ballot(len(matters))
     _by_precedent(ballot, docket, ours)
@@ -186,7 +186,7 @@ def rule_many(register: Register, matters: Matters, grounds: Grounds) -> Rulings
         if met.any():
             ballot.rule[ballot.give(met, who, _PART if rule.unit in FROM_PART else _RULE)] = i
     ballot.give(ours & (holder > 0), holder, _TERRITORY)
-    words = docket.standing.words
+    words = docket.indexed.words
     precedent = np.where(ballot.by == _PRECEDENT, grounds.precedent, -1)
     return Rulings(
         unit=words[ballot.lead],
@@ -210,7 +210,7 @@ def _by_precedent(ballot: _Ballot, docket: _Docket, ours: Flags) -> None:
 
 def _assisting(register: Register, rule: Ints, precedent: Ints) -> Objects:
     """Who assists by the rule or the precedent that decided."""
-    out: Objects = register.standing.assisting[np.where(precedent >= 0, precedent + len(register.rules), rule) + 1]
+    out: Objects = register.indexed.assisting[np.where(precedent >= 0, precedent + len(register.rules), rule) + 1]
     return out
 
 
@@ -256,7 +256,7 @@ class _Column:
         return flags
 
 
-class _Standing:
+class _Indexed:
     """What of a register is the same for all reports: units by number (0 = nobody), the epochs in which they are there,
     the order of the rules; and by position, the last for -1: the rules' and precedents' ids, which rules are for roads,
     and, from one on, who assists by each rule and precedent."""
@@ -300,23 +300,23 @@ class _Docket:
 
     def __init__(self, register: Register, matters: Matters, grounds: Grounds) -> None:
         self.register, self.matters, self.grounds = register, matters, grounds
-        self.standing = register.standing
-        self.epoch = np.searchsorted(self.standing.days, matters.day.astype("datetime64[D]"), side="right")
+        self.indexed = register.indexed
+        self.epoch = np.searchsorted(self.indexed.days, matters.day.astype("datetime64[D]"), side="right")
         self._columns: dict[str, _Column] = {}
 
     def numbers(self, codes: Sequence[str]) -> Ints:
         """The numbers of units, 0 for one that the register has not."""
-        return np.array([self.standing.number_of.get(code, 0) for code in codes], dtype=np.int64)
+        return np.array([self.indexed.number_of.get(code, 0) for code in codes], dtype=np.int64)
 
     def rules(self) -> Iterator[tuple[int, Rule]]:
         """The rules in their order, without those that no category here meets: for one report, most of them."""
-        ranks = set().union(*map(self.standing.about, self.column("category").values))
-        for i in map(self.standing.order.__getitem__, sorted(ranks)):
+        ranks = set().union(*map(self.indexed.about, self.column("category").values))
+        for i in map(self.indexed.order.__getitem__, sorted(ranks)):
             yield i, self.register.rules[i]
 
     def alive(self, unit: Ints | int) -> Flags:
         """Where the unit of each report exists on its day."""
-        out: Flags = self.standing.alive[unit, self.epoch]
+        out: Flags = self.indexed.alive[unit, self.epoch]
         return out
 
     def column(self, name: str) -> _Column:
@@ -329,11 +329,11 @@ class _Docket:
         """The number of the unit whose territory each spot lies in, existing or not."""
         column = self.column("territory")
         at = {code: i for i, code in enumerate(column.values)}
-        standing = self.standing
-        table = np.zeros((max(len(at), 1), len(standing.bounds) + 1), dtype=np.int64)
+        indexed = self.indexed
+        table = np.zeros((max(len(at), 1), len(indexed.bounds) + 1), dtype=np.int64)
         for territory in self.register.territories:
             if (row := at.get(territory.area_code)) is not None:
-                table[row, standing.during(territory)] = standing.number_of.get(territory.unit, 0)
+                table[row, indexed.during(territory)] = indexed.number_of.get(territory.unit, 0)
         out: Ints = table[column.number, self.epoch]
         return out
 
@@ -349,7 +349,7 @@ class _Docket:
 
     def _lead(self, rule: Rule) -> Ints | int:
         if rule.unit not in FROM_PART:
-            return self.standing.number_of.get(rule.unit, 0)
+            return self.indexed.number_of.get(rule.unit, 0)
         column = self.column(rule.unit[1:])
         out: Ints = self.numbers(column.values)[column.number]
         return out
@@ -364,8 +364,8 @@ class _Docket:
                 yield self.column(name).where(wanted.__eq__)
         if rule.place:
             yield self.column("places").where(lambda words: stands_at(rule.place, words))
-        force = np.zeros(len(self.standing.bounds) + 1, dtype=bool)
-        force[self.standing.during(rule)] = True
+        force = np.zeros(len(self.indexed.bounds) + 1, dtype=bool)
+        force[self.indexed.during(rule)] = True
         yield force[self.epoch]
         if rule.days:
             # 1970-01-01 was a Thursday.
