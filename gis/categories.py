@@ -22,3 +22,7 @@ class Category:
     valid_from: date
     valid_to: date | None = None
     part_types: tuple[str, ...] = ()  #: prefixes of the part types that it is about; () = about no part
+
+    def in_force(self, day: date) -> bool:
+        """True on the days [valid_from, valid_to)."""
+        return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)

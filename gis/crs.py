@@ -63,6 +63,7 @@ _DATUMS: Final = {"WGS 84": _WGS84, "China Geodetic Coordinate System 2000": _CG
 }
 
 
+@lru_cache(maxsize=256)
 def parse_crs(text: str | None) -> str:
     """Return the canonical word of a CRS: `EPSG:n`, `GCJ-02`, `BD-09`, or WKT for what no EPSG code describes exactly.
 

@@ -11,6 +11,7 @@
     ├── TooLarge                        HTTP 413
     ├── DataFault                       what came in cannot be used; HTTP 422
     │   ├── UnknownCrs                  a coordinate reference system is missing, unknown or refused
+    │   ├── UnknownCategory             a category is missing, unknown or not in force
     │   ├── FileFault                   a file as a whole cannot be used: nothing of it is stored
     │   └── DeliveryFault               a delivery of boundaries has errors; carries the findings
     └── SystemFault                     HTTP 503
@@ -37,6 +38,7 @@ __all__ = [
     "StepRefused",
     "SystemFault",
     "TooLarge",
+    "UnknownCategory",
     "UnknownCrs",
     "UsageFault",
 ]
@@ -88,6 +90,10 @@ class DataFault(GridwardError):
 
 class UnknownCrs(DataFault):
     """A coordinate reference system is missing, unknown, or cannot be transformed without guessing."""
+
+
+class UnknownCategory(DataFault):
+    """A report's category is unknown, or not in force on its day."""
 
 
 class FileFault(DataFault):

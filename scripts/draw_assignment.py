@@ -25,7 +25,7 @@ from gis.assignment.locator import Locator  # noqa: E402
 from gis.assignment.matters import Matters  # noqa: E402
 from gis.assignment.parts import PartsIndex  # noqa: E402
 from gis.assignment.places import Places  # noqa: E402
-from gis.assignment.responsibility import Register  # noqa: E402
+from gis.assignment.register import Register  # noqa: E402
 from gis.assignment.telling import tell  # noqa: E402
 from gis.assignment.world import Thresholds, World  # noqa: E402
 from gis.rules import Precedent, Rule  # noqa: E402

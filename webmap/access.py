@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
-from flask import Flask, current_app, request
+from flask import Flask, Request, current_app, request
+from flask.sessions import SessionInterface
 from itsdangerous import BadSignature, Signer
 
 from gis.errors import RightsRefused
@@ -41,8 +42,16 @@ class _Door:
     rights: Rights
 
 
+class _NoSessions(SessionInterface):
+    """Nobody logs in here, and no request pays for the reading of a session."""
+
+    def open_session(self, app: Flask, request: Request) -> None:  # noqa: ARG002 - the signature is Flask's
+        return None
+
+
 def install(app: Flask, platform: Platform, *, open_to_all: bool) -> None:
     """Keep the platform and the rights of everybody who comes through this door."""
+    app.session_interface = _NoSessions()
     app.extensions["gridward"] = _Door(platform, ALL if open_to_all else PUBLIC)
 
 

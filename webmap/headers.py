@@ -35,9 +35,8 @@ def nonce() -> str:
     return str(g.nonce)
 
 
-def _secure(response: Response) -> Response:
-    script = f"'self' 'nonce-{g.nonce}'" if "nonce" in g else "'self'"
-    response.headers["Content-Security-Policy"] = "; ".join(
+def _policy(script: str) -> str:
+    return "; ".join(
         (
             "default-src 'self'",
             f"script-src {script}",
@@ -50,10 +49,22 @@ def _secure(response: Response) -> Response:
             "form-action 'self'",
         )
     )
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    response.headers["Permissions-Policy"] = "camera=(), microphone=(), payment=()"
+
+
+_PLAIN_POLICY: Final = _policy("'self'")
+
+
+_SECURE: Final = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), microphone=(), payment=()"),
+)
+
+
+def _secure(response: Response) -> Response:
+    policy = _policy(f"'self' 'nonce-{g.nonce}'") if "nonce" in g else _PLAIN_POLICY
+    response.headers.extend((("Content-Security-Policy", policy), *_SECURE))
     response.headers.setdefault("Cache-Control", "private, no-cache")
     if response.mimetype == "text/html":
         response.vary.update(("Cookie", "Accept-Language"))
@@ -61,6 +72,8 @@ def _secure(response: Response) -> Response:
 
 
 def _compress(response: Response) -> Response:
+    if request.method not in ("GET", "HEAD"):
+        return response
     if not (response.mimetype or "").startswith(_TEXTS) or "Content-Encoding" in response.headers:
         return response
     response.vary.add("Accept-Encoding")

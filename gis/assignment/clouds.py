@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
-from gis.assignment.borders import Borders, NearEdges
-from gis.assignment.locator import GAP as GAP_STATUS
-from gis.assignment.locator import Locator
+from gis.assignment.borders import NearEdges
+from gis.assignment.locator import Located, Locator
+from gis.assignment.raster import GAP_CODE
 from gis.assignment.uncertainty import GAP, OUTSIDE, REACH, Edges, Shares, shares
 
 __all__ = ["area_shares"]
@@ -19,10 +16,13 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def area_shares(locator: Locator, level: str, x: Floats, y: Floats, sigma: Floats) -> Shares:
+def area_shares(
+    locator: Locator, level: str, x: Floats, y: Floats, sigma: Floats, located: Located | None = None
+) -> Shares:
     """The share of the error area of each point (x, y, σ in metres of the working CRS) in each area of a level.
 
-    Holes of the coarsest level's coverage are gaps; at finer levels what no area covers is outside.
+    Holes of the coarsest level's coverage are gaps; at finer levels what no area covers is outside. `located` is where
+    the points themselves lie, if that is known already.
 
     >>> from gis.areas import AreaSet, LevelAreas
     >>> squares, codes = shapely.box([0, 100], 0, [100, 200], 100), np.array(["01", "02"], dtype=object)
@@ -37,19 +37,20 @@ def area_shares(locator: Locator, level: str, x: Floats, y: Floats, sigma: Float
     depth = [areas.level for areas in locator.areas.levels].index(level)
     near = _as_edges(edges, edges.area)
     if depth == 0 and locator.holes is not None:
-        holes = Borders(np.asarray(shapely.get_parts(locator.holes), dtype=object)).near(x, y, REACH * sigma)
+        holes = locator.hole_borders.near(x, y, REACH * sigma)
         near = _joined(near, _as_edges(holes, np.full(len(holes.point), GAP)))
-    locate = _index_at(locator, depth)
-    return shares(near, x, y, locate(x, y), sigma, locate)
 
-
-def _index_at(locator: Locator, depth: int) -> Callable[[Floats, Floats], Ints]:
     def locate(x: Floats, y: Floats) -> Ints:
-        answer = locator.locate_many(x, y).levels[depth]
-        nowhere = np.where((answer.status == GAP_STATUS) & (depth == 0), GAP, OUTSIDE)
-        return np.where(answer.index >= 0, answer.index, nowhere).astype(np.int64)
+        return _index_at(locator.locate_many(x, y), depth)
 
-    return locate
+    inside = locate(x, y) if located is None else _index_at(located, depth)
+    return shares(near, x, y, inside, sigma, locate)
+
+
+def _index_at(located: Located, depth: int) -> Ints:
+    answer = located.levels[depth]
+    nowhere = np.where((answer.code == GAP_CODE) & (depth == 0), GAP, OUTSIDE)
+    return np.where(answer.index >= 0, answer.index, nowhere).astype(np.int64)
 
 
 def _as_edges(near: NearEdges, area: Ints) -> Edges:

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from gis.assignment.responsibility import Register, stands_at, within_hours
+from gis.assignment.register import Register
+from gis.assignment.responsibility import stands_at, within_hours
 from gis.rules import FROM_PART, WEEK, Rule
 
 __all__ = ["MOST_PIECES", "Box", "Known", "Space", "covered", "overlap"]

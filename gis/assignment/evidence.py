@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gis import __version__
-from gis.assignment.locator import AREA, Located
+from gis.assignment.locator import AREA, GAP, OUTSIDE, Located
 from gis.assignment.matters import Matters
 from gis.assignment.responsibility import Grounds, Rulings, rule_many
-from gis.assignment.survey import Alternatives, Survey, sides_of, survey
+from gis.assignment.survey import Alternatives, Survey, at_index, sides_of, survey
 from gis.assignment.world import Thresholds, World
 
 __all__ = ["ENGINE", "Candidates", "Decisions", "decide"]
 
 #: what made the decision, kept with it: a replay by another engine must say so
 ENGINE: Final = f"gridward {__version__}"
-_ROAD: Final = "road:"
+_FEW: Final = 64  #: words that are numbered faster without pandas
 
 Objects = NDArray[np.object_]
 Floats = NDArray[np.float64]
@@ -85,10 +85,8 @@ def decide(world: World, matters: Matters) -> Decisions:
     reason = _desk_reasons(world, found, rulings, confidence, divided)
     outcome = np.where(reason != "", "border_desk", np.where(status == AREA, "located", status)).astype(object)
     step = np.where(rulings.scope, "dispatched", "forwarded").astype(object)
-    ids = [
-        np.append(lv.ids, 0)[np.where(a.index >= 0, a.index, len(lv.ids))]
-        for lv, a in zip(world.locator.areas.levels, found.located.levels, strict=True)
-    ]
+    levels = zip(world.locator.areas.levels, found.located.levels, strict=True)
+    ids = [at_index(level.ids, answer.index, 0) for level, answer in levels]
     next_area, next_unit = _runners_up(candidates, found.grounds, lead, rulings.runner_up)
     return Decisions(
         release_id=world.locator.areas.release_id,
@@ -98,8 +96,8 @@ def decide(world: World, matters: Matters) -> Decisions:
         confidence=confidence,
         thresholds=world.thresholds,
         rulings=rulings,
-        rule_id=np.array([rule.id for rule in world.register.rules] + [0], dtype=np.int64)[rulings.rule],
-        precedent_id=np.array([p.id for p in world.register.precedents] + [0], dtype=np.int64)[rulings.precedent],
+        rule_id=world.register.indexed.rule_id[rulings.rule],
+        precedent_id=world.register.indexed.precedent_id[rulings.precedent],
         part_ids=world.parts.id,
         known_ids=(*world.register.marks, world.newest_part),
         candidates=candidates,
@@ -135,9 +133,9 @@ def _weighed(world: World, matters: Matters, found: Survey, lead: Objects) -> tu
         supervisor=also.supervisor,
         precedent=grounds.precedent[at],
     )
-    status = np.where(np.isin(also.area.astype(str), ("outside", "gap")), also.area, AREA)
+    status = np.where(_nowhere(also.area), also.area, AREA)
     unit = _lead(rule_many(world.register, matters.taken(at), there), status)
-    confidence[np.unique(at)] = 0.0
+    confidence[at] = 0.0
     np.add.at(confidence, at, np.where(unit == lead[at], also.share, 0.0))
     return _merged(at, also.area, unit, also.share), np.clip(confidence, 0.0, 1.0)
 
@@ -157,9 +155,7 @@ def _merged(point: Ints, area: Objects, unit: Objects, share: Floats) -> Candida
 
 def _groups(point: Ints, area: Objects, unit: Objects) -> tuple[Ints, Ints, Ints]:
     """The distinct (point, area, unit): their keys, where each stands first, and which of them each row is."""
-    import pandas as pd
-
-    areas, names = (pd.factorize(column, sort=True) for column in (area, unit))
+    areas, names = _numbered(area), _numbered(unit)
     key = (point * len(areas[1]) + areas[0]) * len(names[1]) + names[0]
     return np.unique(key, return_index=True, return_inverse=True)
 
@@ -177,11 +173,25 @@ def _divided(world: World, matters: Matters, candidates: Candidates, lead: Objec
     return out
 
 
+def _numbered(column: Objects) -> tuple[Ints, Any]:
+    """For each word its number among the distinct ones in order, and these."""
+    if len(column) <= _FEW:
+        words, number = np.unique(column, return_inverse=True)
+        return number, words
+    import pandas as pd
+
+    return pd.factorize(column, sort=True)
+
+
+def _nowhere(word: Objects) -> NDArray[np.bool_]:
+    return np.asarray((word == OUTSIDE) | (word == GAP), dtype=bool)
+
+
 def _desk_reasons(world: World, found: Survey, rulings: Rulings, confidence: Floats, divided: Flags) -> Objects:
     """Why a person has to decide; '' where none has to."""
     inside = found.located.levels[world.depth].status == AREA
     ruled = rulings.settled_by == "precedent"
-    roads = np.array([rule.place.startswith(_ROAD) for rule in world.register.rules] + [False])[rulings.rule]
+    roads = world.register.indexed.road[rulings.rule]
     # A tie makes the locator total and settles nothing: unless the unit would be the same on every side, a rule for
     # the road that is the border, a precedent, or a person has to say.
     tie = divided & ~ruled & ~roads
@@ -197,10 +207,10 @@ def _runners_up(candidates: Candidates, grounds: Grounds, lead: Objects, by_rule
     area, unit = np.full(n, "", dtype=object), by_rule.copy()
     other = np.flatnonzero(candidates.unit != lead[candidates.point])[::-1]  # reversed: the largest is written last
     unit[candidates.point[other]] = candidates.unit[other]
-    unit[np.isin(unit.astype(str), ("outside", "gap"))] = ""
+    unit[_nowhere(unit)] = ""
     beyond = np.flatnonzero(~_prefixed(grounds.finest[candidates.point], candidates.area))[::-1]
     area[candidates.point[beyond]] = candidates.area[beyond]
-    area[np.isin(area.astype(str), ("outside", "gap"))] = ""
+    area[_nowhere(area)] = ""
     return area, unit
 
 

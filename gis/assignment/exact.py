@@ -76,13 +76,13 @@ class Doubt:
     def __init__(self, edges: Floats) -> None:
         size = np.abs(edges[:, 2:] - edges[:, :2]).max(initial=0.0)
         self._product = 2 * int(np.frexp(size)[1]) + 2
-        self._bits = [int(_fraction_bits(edges[:, k::2]).max(initial=-2000)) for k in (0, 1)]
+        self._bits = np.array([[_fraction_bits(edges[:, k::2]).max(initial=-2000)] for k in (0, 1)])
         #: metres; a point further than this from every edge is never in doubt
         self.near = float(np.abs(edges).max(initial=0.0) * 1e-9)
 
     def of(self, x: Floats, y: Floats) -> NDArray[np.bool_]:
         """For each finite point whether its side may be in doubt."""
-        bits = np.maximum(_fraction_bits(x), self._bits[0]) + np.maximum(_fraction_bits(y), self._bits[1])
+        bits = np.maximum(_fraction_bits(np.stack([x, y])), self._bits).sum(axis=0)
         return np.asarray(bits + self._product > 100)
 
 

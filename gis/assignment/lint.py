@@ -10,7 +10,8 @@ from itertools import combinations, pairwise
 from typing import Final, Literal
 
 from gis.assignment.cover import MOST_PIECES, Box, Known, Space, covered, overlap
-from gis.assignment.responsibility import Register, stands_at
+from gis.assignment.register import Register
+from gis.assignment.responsibility import stands_at
 from gis.assignment.vacancies import unheld
 from gis.rules import FROM_PART, WEEK, Rule, hours_of
 from gis.units import Unit

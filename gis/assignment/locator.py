@@ -65,6 +65,11 @@ class Located:
     def of(self, level: str) -> LevelAnswer:
         return next(answer for answer in self.levels if answer.level == level)
 
+    def taken(self, which: NDArray[Any]) -> Located:
+        """The points `which`, a mask or positions."""
+        rows = ((a.level, a.index[which], a.code[which], a.on_border[which]) for a in self.levels)
+        return Located(tuple(LevelAnswer(*row) for row in rows))
+
 
 class Locator:
     """Immutable index over one set of areas; safe to share between threads and to pickle.
@@ -116,8 +121,10 @@ class Locator:
         points = _points(x, y)
         found = [np.full(len(points), -1, dtype=np.int32) for _ in self.areas.levels]
         open_points = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-        doubtful = self._doubtful(points, open_points)
+        doubtful = self._doubtful(points, open_points, self._doubt.of(x[open_points], y[open_points]))
         for depth in range(len(found) - 1, -1, -1):
+            if not len(open_points):
+                break
             self._fill(depth, points, open_points, found, doubtful)
             open_points = open_points[found[depth][open_points] < 0]
         return Located(self._answers(points, found, doubtful))
@@ -141,13 +148,12 @@ class Locator:
         geometry = [level.geometry for level in self.areas.levels]
         return Doubt(edges_of(np.concatenate([*geometry, self._hole_array]))[0])
 
-    def _doubtful(self, points: NDArray[np.object_], which: Ints) -> NDArray[np.bool_]:
-        """Points so near a border, with numbers of so different size, that GEOS may see them on its wrong side."""
+    def _doubtful(self, points: NDArray[np.object_], which: Ints, size: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Points so near a border, with numbers of so different `size`, that GEOS may see them on its wrong side."""
         doubtful = np.zeros(len(points), dtype=bool)
-        x, y = shapely.get_coordinates(points[which]).T
-        maybe = which[self._doubt.of(x, y)]
+        maybe = which[size]
         if len(maybe):
-            for borders in (*self._borders, self._hole_borders):
+            for borders in (*self._borders, self.hole_borders):
                 at, _ = borders.tree.query(points[maybe], predicate="dwithin", distance=self._doubt.near)
                 doubtful[maybe[at]] = True
         return doubtful
@@ -194,10 +200,11 @@ class Locator:
             hit = np.flatnonzero(index >= 0)
             on_border = np.zeros(len(points), dtype=bool)
             on_border[hit] = shapely.touches(level.geometry[index[hit]], points[hit])
-            again = hit[doubtful[hit]]
-            on_border[again] = _sides(level.geometry[index[again]], points[again]) == 0
-            code = self._missing_code(points, above, doubtful)
-            code[hit] = AREA_CODE
+            if len(again := hit[doubtful[hit]]):
+                on_border[again] = _sides(level.geometry[index[again]], points[again]) == 0
+            code = np.full(len(points), AREA_CODE, dtype=np.int8)
+            if len(hit) < len(points):
+                code = np.where(index < 0, self._missing_code(points, above, doubtful), code)
             above = LevelAnswer(level.level, index, code, on_border)
             answers.append(above)
         return tuple(answers)
@@ -241,7 +248,8 @@ class Locator:
         return tuple(Borders(level.geometry) for level in self.areas.levels)
 
     @cached_property
-    def _hole_borders(self) -> Borders:
+    def hole_borders(self) -> Borders:
+        """The borders of the holes, each ring on its own."""
         return Borders(self._hole_array)
 
     def __getstate__(self) -> AreaSet:

@@ -19,7 +19,7 @@ from scipy.spatial import cKDTree
 
 from gis.parts import ACCURACY_M
 
-__all__ = ["CERTAIN", "SEARCH_SIGMAS", "Asked", "PartMatch", "PartsIndex", "match"]
+__all__ = ["CERTAIN", "SEARCH_SIGMAS", "Asked", "PartMatch", "PartsIndex", "match", "no_match"]
 
 SEARCH_SIGMAS: Final = 3.035  #: Rayleigh: P(d < 3.035 σ) = 0.99
 CERTAIN: Final = 0.9  #: a share from which a part, or a unit, is taken without asking
@@ -167,7 +167,7 @@ def match(index: PartsIndex, asked: Asked, *, certain: float = CERTAIN) -> PartM
     ([0, -1, -1], ['D1', 'D1', ''], [False, False, False])
     """
     if not any(asked.types):
-        return _none(len(asked))
+        return no_match(len(asked))
     import pandas as pd
 
     group, kinds = pd.factorize(asked.types)
@@ -196,7 +196,7 @@ def match(index: PartsIndex, asked: Asked, *, certain: float = CERTAIN) -> PartM
     return PartMatch(point, candidate, share, part, owner, maintainer, supervisor, unclear, unknown)
 
 
-def _none(n: int) -> PartMatch:
+def no_match(n: int) -> PartMatch:
     """No report is about parts."""
     rows, no, words = np.empty(0, dtype=np.int64), np.zeros(n, dtype=bool), np.full(n, "", dtype=object)
     return PartMatch(rows, rows, np.empty(0), np.full(n, -1, dtype=np.int64), words, words, words, no, no)

@@ -7,22 +7,19 @@ asked of these epochs, not of days.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gis.assignment.matters import Matters
-from gis.rules import FROM_PART, WEEK, Precedent, Rule, hours_of
-from gis.units import Territory, Unit
+from gis.assignment.register import Register
+from gis.rules import FROM_PART, WEEK, Rule, hours_of
 
 __all__ = [
     "Grounds",
-    "Register",
     "Rulings",
     "decide_many",
     "rule_many",
@@ -32,82 +29,13 @@ __all__ = [
 
 #: what settled a case; the numbers of `_Ballot.by`
 _SETTLED: Final = np.array(["", "territory", "rule", "part", "precedent"], dtype=object)
+_FEW: Final = 64
 _NOBODY, _TERRITORY, _RULE, _PART, _PRECEDENT = range(5)
 
 Objects = NDArray[np.object_]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Days = NDArray[np.datetime64]
-
-
-@dataclass(frozen=True, slots=True)
-class Register:
-    """Every version of units, territories and rules; which are in force follows from the day asked for.
-
-    `categories` holds the schemes that a category's code is in; without them a rule that names a scheme is never met.
-    """
-
-    units: tuple[Unit, ...]
-    territories: tuple[Territory, ...]
-    rules: tuple[Rule, ...]
-    precedents: tuple[Precedent, ...] = ()
-    categories: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    part_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: category -> prefixes of part types
-    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)  #: category -> its name, its English name
-    marks: tuple[int, ...] = ()  #: ids of the newest rows that this was read from
-
-    def external(self) -> frozenset[str]:
-        return frozenset(unit.code for unit in self.units if unit.kind == "external")
-
-    def standing(self, day: date) -> frozenset[str]:
-        """The units that exist on a day."""
-        return frozenset(unit.code for unit in self.units if unit.valid_from <= day and _lasts(unit, day))
-
-    def holders(self, day: date) -> dict[str, str]:
-        """Area of the unit level -> the unit whose territory it is on a day, existing or not."""
-        return {t.area_code: t.unit for t in self.territories if t.valid_from <= day and _lasts(t, day)}
-
-    def part_types_of(self, matters: Matters) -> Objects:
-        """For each matter the prefixes of the part types that its category is about, () for none."""
-        words = matters.category.tolist()
-        types = {word: self.part_types.get(word, ()) for word in set(words)}
-        out = np.empty(len(words), dtype=object)
-        out[:] = [types[word] for word in words]
-        return out
-
-    def succeeded(self, chosen: Sequence[tuple[str, str, date]]) -> Register:
-        """With (ending area, its successor, first day): territories and rules that named the one name the other too.
-
-        From the day on which the successor has a territory of its own, that one counts. The rows stored stay as they
-        are, so that taking a release back takes its successions back.
-        """
-        territories, rules = list(self.territories), list(self.rules)
-        for ending, successor, day in chosen:
-            alive = [t for t in territories if _lasts(t, day)]
-            own = min((t.valid_from for t in alive if t.area_code == successor), default=None)
-            territories += [
-                replace(t, area_code=successor, valid_from=start, valid_to=stop)
-                for t in alive
-                if t.area_code == ending
-                and (start := max(t.valid_from, day)) < ((stop := _earlier(t.valid_to, own)) or date.max)
-            ]
-            named = [r for r in rules if r.area == ending and _lasts(r, day)]
-            rules += [replace(r, area=successor, valid_from=max(r.valid_from, day)) for r in named]
-        return replace(self, territories=tuple(territories), rules=tuple(rules))
-
-    def named_from(self, day: date) -> frozenset[str]:
-        """The areas that a territory or a rule names on a day or later."""
-        named = [t.area_code for t in self.territories if _lasts(t, day)]
-        return frozenset(named + [r.area for r in self.rules if r.area and _lasts(r, day)])
-
-
-def _lasts(row: Unit | Territory | Rule, day: date) -> bool:
-    return row.valid_to is None or row.valid_to > day
-
-
-def _earlier(a: date | None, b: date | None) -> date | None:
-    """The earlier of two ends, None = never."""
-    return min(a or date.max, b or date.max) if a or b else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,17 +116,16 @@ def rule_many(register: Register, matters: Matters, grounds: Grounds) -> Rulings
     """
     docket = _Docket(register, matters, grounds)
     holder = docket.holder()
-    ours = (holder > 0) & ~docket.external[holder]
+    ours = (holder > 0) & ~docket.indexed.external[holder]
     holder = np.where(docket.alive(holder), holder, 0)
     ballot = _Ballot(len(matters))
     _by_precedent(ballot, docket, ours)
-    for i in sorted(range(len(register.rules)), key=lambda i: (register.rules[i].order, register.rules[i].code)):
-        rule = register.rules[i]
+    for i, rule in docket.rules():
         met, who = docket.meet(rule, ours)
         if met.any():
             ballot.rule[ballot.give(met, who, _PART if rule.unit in FROM_PART else _RULE)] = i
     ballot.give(ours & (holder > 0), holder, _TERRITORY)
-    words = docket.words
+    words = docket.indexed.words
     precedent = np.where(ballot.by == _PRECEDENT, grounds.precedent, -1)
     return Rulings(
         unit=words[ballot.lead],
@@ -222,10 +149,7 @@ def _by_precedent(ballot: _Ballot, docket: _Docket, ours: Flags) -> None:
 
 def _assisting(register: Register, rule: Ints, precedent: Ints) -> Objects:
     """Who assists by the rule or the precedent that decided."""
-    of = [(), *(r.assisting for r in register.rules), *(p.assisting for p in register.precedents)]
-    table = np.empty(len(of), dtype=object)
-    table[:] = of
-    out: Objects = table[np.where(precedent >= 0, precedent + len(register.rules), rule) + 1]
+    out: Objects = register.indexed.assisting[np.where(precedent >= 0, precedent + len(register.rules), rule) + 1]
     return out
 
 
@@ -256,8 +180,10 @@ class _Column:
 
     @classmethod
     def of(cls, column: Objects) -> _Column:
-        if len(column) == 1:  # one report is decided without pandas
-            return cls(column.tolist(), np.zeros(1, dtype=np.int64))
+        if len(column) <= _FEW:  # one report, with what it might be, is decided without pandas
+            words = column.tolist()
+            at = {word: i for i, word in enumerate(dict.fromkeys(words))}
+            return cls(list(at), np.array([at[word] for word in words], dtype=np.int64))
         import pandas as pd
 
         number, values = pd.factorize(np.asarray(column, dtype=object), use_na_sentinel=False)
@@ -274,32 +200,23 @@ class _Docket:
 
     def __init__(self, register: Register, matters: Matters, grounds: Grounds) -> None:
         self.register, self.matters, self.grounds = register, matters, grounds
-        rows: list[Unit | Territory | Rule] = [*register.units, *register.territories, *register.rules]
-        starts, stops = {row.valid_from for row in rows}, {row.valid_to for row in rows}
-        self.bounds = sorted(day for day in starts | stops if day is not None)
-        bounds = np.array(self.bounds, dtype="datetime64[D]")
-        self.epoch = np.searchsorted(bounds, matters.day.astype("datetime64[D]"), side="right")
-        codes = sorted({unit.code for unit in register.units})
-        self.words = np.array(["", *codes], dtype=object)
-        self.number_of = {code: i for i, code in enumerate(codes, 1)}
-        self.external = np.isin(self.words, list(register.external()))
-        self._alive = np.zeros((len(self.words), len(bounds) + 1), dtype=bool)
-        for unit in register.units:
-            self._alive[self.number_of[unit.code], self.during(unit)] = True
+        self.indexed = register.indexed
+        self.epoch = np.searchsorted(self.indexed.days, matters.day.astype("datetime64[D]"), side="right")
         self._columns: dict[str, _Column] = {}
-
-    def during(self, row: Unit | Territory | Rule) -> slice:
-        """The epochs in which a row is in force."""
-        stop = len(self.bounds) + 1 if row.valid_to is None else bisect_right(self.bounds, row.valid_to)
-        return slice(bisect_right(self.bounds, row.valid_from), stop)
 
     def numbers(self, codes: Sequence[str]) -> Ints:
         """The numbers of units, 0 for one that the register has not."""
-        return np.array([self.number_of.get(code, 0) for code in codes], dtype=np.int64)
+        return np.array([self.indexed.number_of.get(code, 0) for code in codes], dtype=np.int64)
+
+    def rules(self) -> Iterator[tuple[int, Rule]]:
+        """The rules in their order, without those that no category here meets: for one report, most of them."""
+        ranks = set().union(*map(self.indexed.about, self.column("category").values))
+        for i in map(self.indexed.order.__getitem__, sorted(ranks)):
+            yield i, self.register.rules[i]
 
     def alive(self, unit: Ints | int) -> Flags:
         """Where the unit of each report exists on its day."""
-        out: Flags = self._alive[unit, self.epoch]
+        out: Flags = self.indexed.alive[unit, self.epoch]
         return out
 
     def column(self, name: str) -> _Column:
@@ -312,10 +229,11 @@ class _Docket:
         """The number of the unit whose territory each spot lies in, existing or not."""
         column = self.column("territory")
         at = {code: i for i, code in enumerate(column.values)}
-        table = np.zeros((max(len(at), 1), len(self.bounds) + 1), dtype=np.int64)
+        indexed = self.indexed
+        table = np.zeros((max(len(at), 1), len(indexed.bounds) + 1), dtype=np.int64)
         for territory in self.register.territories:
             if (row := at.get(territory.area_code)) is not None:
-                table[row, self.during(territory)] = self.number_of.get(territory.unit, 0)
+                table[row, indexed.during(territory)] = indexed.number_of.get(territory.unit, 0)
         out: Ints = table[column.number, self.epoch]
         return out
 
@@ -331,17 +249,14 @@ class _Docket:
 
     def _lead(self, rule: Rule) -> Ints | int:
         if rule.unit not in FROM_PART:
-            return self.number_of.get(rule.unit, 0)
+            return self.indexed.number_of.get(rule.unit, 0)
         column = self.column(rule.unit[1:])
         out: Ints = self.numbers(column.values)[column.number]
         return out
 
     def _conditions(self, rule: Rule) -> Iterator[Flags]:
         if rule.category or rule.scheme:
-            schemes = self.register.categories
-            yield self.column("category").where(
-                lambda c: c.startswith(rule.category) and (not rule.scheme or rule.scheme in schemes.get(c, ()))
-            )
+            yield self.column("category").where(lambda category: self.register.is_about(rule, category))
         if rule.area:
             yield self.column("finest").where(lambda code: code.startswith(rule.area))
         for name in ("source", "owner", "maintainer"):
@@ -349,8 +264,8 @@ class _Docket:
                 yield self.column(name).where(wanted.__eq__)
         if rule.place:
             yield self.column("places").where(lambda words: stands_at(rule.place, words))
-        force = np.zeros(len(self.bounds) + 1, dtype=bool)
-        force[self.during(rule)] = True
+        force = np.zeros(len(self.indexed.bounds) + 1, dtype=bool)
+        force[self.indexed.during(rule)] = True
         yield force[self.epoch]
         if rule.days:
             # 1970-01-01 was a Thursday.

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from gis.assignment.clouds import area_shares
 from gis.assignment.locator import AREA, GAP, Located
 from gis.assignment.matters import Matters
-from gis.assignment.parts import Asked, PartMatch, match
+from gis.assignment.parts import Asked, PartMatch, match, no_match
 from gis.assignment.responsibility import Grounds
 from gis.assignment.uncertainty import REACH, Shares, sigma_of
 from gis.assignment.world import World
 
-__all__ = ["Alternatives", "Survey", "codes_of", "sides_of", "survey"]
+__all__ = ["Alternatives", "Survey", "at_index", "codes_of", "sides_of", "survey"]
 
 _MEET_M: Final = 0.01  #: areas so near a spot on a border meet at it
 _ROLES: Final = ("owner", "maintainer", "supervisor")
@@ -68,20 +68,24 @@ def survey(world: World, matters: Matters) -> Survey:
     distance = world.locator.border_distance(world.unit_level, matters.x, matters.y)
     part = _part(world, matters)
     grounds = _grounds(world, matters, located, _likeliest(world, part))
-    shares = _shares(world, matters, sigma, distance)
+    shares = _shares(world, matters, located, sigma, distance)
     alternatives = _crossed(_of_areas(world, shares, grounds), _of_parts(world, part, grounds), grounds, located, world)
     return Survey(located, distance, sigma, grounds, part, alternatives)
 
 
 def _part(world: World, matters: Matters) -> PartMatch:
-    own = sigma_of(matters.accuracy, matters.level)  # a part's distance has nothing to do with the lines' accuracy
     types = world.register.part_types_of(matters)
+    if not any(types):
+        return no_match(len(matters))
+    own = sigma_of(matters.accuracy, matters.level)  # a part's distance has nothing to do with the lines' accuracy
     asked = Asked(matters.x, matters.y, own, types, matters.day, matters.part)
     return match(world.parts, asked, certain=world.thresholds.part)
 
 
 def _likeliest(world: World, part: PartMatch) -> PartMatch:
     """With the units of the likeliest part where none is certain: they are proposed, and weighed like any other."""
+    if not part.unclear.any():
+        return part
     first = np.flatnonzero(np.diff(part.point, prepend=-1))
     first = first[part.unclear[part.point[first]]]
     point, which = part.point[first], part.candidate[first]
@@ -94,15 +98,23 @@ def _likeliest(world: World, part: PartMatch) -> PartMatch:
 
 def codes_of(codes: Objects, index: NDArray[np.integer[Any]]) -> Objects:
     """The codes at these positions, '' for negative ones."""
-    return np.append(codes, "")[np.where(index >= 0, index, len(codes))]
+    return at_index(codes, index, "")
+
+
+def at_index(values: NDArray[Any], index: NDArray[np.integer[Any]], missing: Any) -> NDArray[Any]:
+    """The values at these positions, `missing` for negative ones."""
+    out = np.full(len(index), missing, dtype=values.dtype)
+    known = index >= 0
+    out[known] = values[index[known]]
+    return out
 
 
 def _grounds(world: World, matters: Matters, located: Located, part: PartMatch) -> Grounds:
     levels = world.locator.areas.levels
     finest = np.full(len(matters), "", dtype=object)
     for level, answer in zip(levels, located.levels, strict=True):
-        found = codes_of(level.codes, answer.index)
-        finest = np.where(answer.index >= 0, found, finest)
+        known = answer.index >= 0
+        finest[known] = level.codes[answer.index[known]]
     point, feature = world.places.around(matters.x, matters.y)
     return Grounds(
         territory=codes_of(levels[world.depth].codes, located.levels[world.depth].index),
@@ -119,6 +131,9 @@ def _words(words: Objects, point: Ints, feature: Ints, n: int) -> Objects:
     """The words of the features around each point as a tuple; points with the same features share it."""
     out = np.empty(n, dtype=object)
     out.fill(())
+    if n == 1:
+        out[0] = tuple(words[feature].tolist())
+        return out
     count = np.bincount(point, minlength=n)
     first = np.cumsum(count) - count
     for k in np.unique(count[count > 0]).tolist():
@@ -147,13 +162,16 @@ def _precedents(world: World, matters: Matters) -> Ints:
     return out
 
 
-def _shares(world: World, matters: Matters, sigma: Floats, distance: Floats) -> Shares:
+def _shares(world: World, matters: Matters, located: Located, sigma: Floats, distance: Floats) -> Shares:
     """Shares of the error area at the level of the shares, for the points whose cloud reaches over a border."""
     level = world.locator.areas.levels[world.share_depth].level
     if world.share_depth != world.depth:
         distance = world.locator.border_distance(level, matters.x, matters.y)
     rows = np.flatnonzero(distance <= REACH * sigma)
-    found = area_shares(world.locator, level, matters.x[rows], matters.y[rows], sigma[rows])
+    if not len(rows):
+        return Shares(rows, rows, np.empty(0))
+    x, y, there = matters.x[rows], matters.y[rows], located.taken(rows)
+    found = area_shares(world.locator, level, x, y, sigma[rows], there)
     return Shares(rows[found.point], found.area, found.share)
 
 
@@ -176,6 +194,9 @@ def _of_areas(world: World, shares: Shares, grounds: Grounds) -> Alternatives:
     """The shares as alternatives of the place, the part's units as they are."""
     levels = world.locator.areas.levels
     index = shares.area
+    if not len(index):
+        none = np.empty(0, dtype=object)
+        return _alternatives(shares.point, none, none, (none,) * 3, shares.share)
     area = _named(world, index)
     for at in range(world.share_depth, world.depth, -1):
         index = np.where(index >= 0, levels[at].parent_index[np.maximum(index, 0)], -1)

@@ -9,7 +9,7 @@ from datetime import date
 import shapely
 
 from gis.areas import LevelAreas
-from gis.assignment.responsibility import Register
+from gis.assignment.register import Register
 from gis.units import Territory, Unit
 
 __all__ = ["Side", "Vacancies", "Vacancy", "unheld", "vacancies"]

@@ -9,7 +9,7 @@ import numpy as np
 from gis.assignment.locator import Locator
 from gis.assignment.parts import PartsIndex
 from gis.assignment.places import Places
-from gis.assignment.responsibility import Register
+from gis.assignment.register import Register
 
 __all__ = ["Thresholds", "World", "depth_of_rules"]
 

@@ -22,7 +22,7 @@ from gis.assignment.locator import AREA, GAP, OUTSIDE, Locator
 from gis.assignment.matters import Matters
 from gis.assignment.parts import PartsIndex
 from gis.assignment.places import Places
-from gis.assignment.responsibility import Register
+from gis.assignment.register import Register
 from gis.assignment.world import Thresholds, World, depth_of_rules
 from gis.crs import to_working
 from gis.place import Place

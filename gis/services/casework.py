@@ -12,21 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.acts import Act
-from gis.errors import Conflict
+from gis.errors import Conflict, UnknownCategory
 from gis.periods import local_day
 from gis.reports import Report, ReportBatch
 from gis.rights import ALL
-from gis.services.columns import one_row
-from gis.services.deciding import Decided, basis_of, placement
+from gis.services.deciding import Basis, Decided, Version, basis_of, latest_basis, placement
 from gis.services.picks import count_unknown, require_picked
 from gis.services.platform import Platform
 from gis.services.positions import position_in_reach
 from gis.services.storing import OUTCOMES, LoadOutcome, Storing
-from gis.services.whys import evidence_of
+from gis.services.whys import evidence_at_once
 from gis.store import areas as area_store
 from gis.store import cases as store
 from gis.store import registers as register_store
-from gis.store.engine import Connection
+from gis.store.engine import Connection, Question, ask
+from gis.store.reports import Filing
 
 __all__ = [
     "LoadOutcome",
@@ -58,7 +58,7 @@ def known_categories(p: Platform, day: date) -> frozenset[str]:
     """The codes of minor and major categories in force on `day`."""
     with p.store.begin(ALL) as connection:
         rows = register_store.categories(connection)
-    return frozenset(c.code for c in rows if c.valid_from <= day and (c.valid_to is None or day < c.valid_to))
+    return frozenset(c.code for c in rows if c.in_force(day))
 
 
 def is_known(p: Platform, namespace: str, key: str) -> bool:
@@ -112,29 +112,76 @@ def load_many(
 
 def report(p: Platform, said: Report, *, client: tuple[str, str] | None, now: datetime) -> Reported:
     """Decide and store one report. `client` is (device or account, its id for the report): the same id with the same
-    words is the same case, with other words a Conflict."""
-    key = client or ("", "")
-    batch = _batch_of(p, said, key[1])
-    day = local_day(said.received_at, p.place.timezone)
-    with p.store.begin(ALL) as connection:
-        before = store.before_report(connection, key, day)
-        if before.digest is not None:
-            if bytes(before.digest).hex() != batch.digest[0]:
-                raise Conflict(
-                    f"client_id {key[1]!r} was used for another report; send a new client_id with a new report."
-                )
-            return Reported(case_no(p, before.received_on, before.case_id), False)
-        basis = basis_of(p, connection, before.version)
-        decided = Decided(p, basis, local_day(now, p.place.timezone), lambda: connection)
-        [(columns, decisions)] = decided.columns(batch, lambda _: None)
-        if said.part:
-            require_picked(connection, said.part, day, decisions)
-        number = store.add_case(
-            connection, one_row(columns), key[0] if client else None, Act("gridward", now), srid=p.srid
+    words is the same case, with other words a Conflict. Raises UnknownCategory.
+
+    It is decided by what the process holds, and the database stores it only if that still counts; otherwise, and where
+    the process holds too little, it is decided again under the locks of the transaction.
+    """
+    batch = _batch_of(p, said, client[1] if client else "")
+    day, today = (local_day(moment, p.place.timezone) for moment in (said.received_at, now))
+    filing = Filing(client, day, Act("gridward", now), srid=p.srid)
+    made = _foreseen(p, batch, today)
+    with p.store.begin_asking(ALL, _question(filing, made)) as (connection, answer):
+        found = answer
+        while made is None or found.added is None:
+            if found.case_id is not None:
+                return _known(p, found, batch)
+            basis = basis_of(p, connection, Version(found.version, found.newest_part))
+            made = _decided(p, basis, batch, today, lambda: connection)
+            found = ask(connection, _question(filing, made))
+        told = evidence_at_once(p, connection, made.row, made.basis.register, by="gridward")
+        return Reported(case_no(p, day, found.added), True, made.row["state"], told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A decision as the row to be stored, and what it was made by."""
+
+    basis: Basis
+    row: dict[str, Any]
+
+
+class _MustRead(Exception):
+    """The process does not hold what a decision needs."""
+
+
+def _foreseen(p: Platform, batch: ReportBatch, today: date) -> _Made | None:
+    """A report decided without the database, by what last counted; None where that does not do."""
+
+    def refuse() -> Connection:
+        raise _MustRead
+
+    basis = latest_basis(p)
+    try:
+        return None if basis is None else _decided(p, basis, batch, today, refuse)
+    except (_MustRead, UnknownCategory):  # it is read, or refused, under the locks
+        return None
+
+
+def _decided(p: Platform, basis: Basis, batch: ReportBatch, today: date, rest: Callable[[], Connection]) -> _Made:
+    category = batch.category[0]
+    if not basis.knows(category, today):
+        raise UnknownCategory(f"The category is {category!r}; wanted the code of one in force on {today}.")
+    row, decisions = Decided(p, basis, today, rest).row(batch)
+    if row["part_picked"]:
+        require_picked(rest, row["part_picked"], row["received_on"], decisions)
+    return _Made(basis, row)
+
+
+def _question(filing: Filing, made: _Made | None) -> Question:
+    if made is None:
+        return filing.question({}, version=None, newest_part=None)
+    version = made.basis.version
+    return filing.question(made.row, version=version.registers, newest_part=version.newest_part)
+
+
+def _known(p: Platform, found: Any, batch: ReportBatch) -> Reported:
+    """The case that the client's id belongs to already."""
+    if bytes(found.digest).hex() != batch.digest[0]:
+        raise Conflict(
+            f"client_id {batch.key[0]!r} was used for another report; send a new client_id with a new report."
         )
-        found = store.evidence(connection, day, number)
-        told = evidence_of(p, connection, found, basis.register)
-        return Reported(case_no(p, day, number), True, str(columns["state"][0]), told)
+    return Reported(case_no(p, found.received_on, found.case_id), False)
 
 
 def case_no(p: Platform, day: date, number: int) -> str:

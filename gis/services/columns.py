@@ -1,8 +1,9 @@
-"""Columns of decisions as the texts that COPY takes."""
+"""Decisions as they are stored: many as columns of the texts that COPY takes, one as a row of plain values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from gis.assignment.evidence import ENGINE, Decisions
 
-__all__ = ["array_text", "array_texts", "decision_columns", "one_row", "or_null", "word_arrays"]
+__all__ = ["array_text", "array_texts", "decision_columns", "decision_row", "or_null", "word_arrays"]
 
 _PARTS: Final = 8  #: a report by telephone may mean any of dozens of parts; the likeliest are kept
 
@@ -83,26 +84,6 @@ def or_null(values: NDArray[Any]) -> Objects:
     return out
 
 
-def one_row(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """The first row of columns as plain values that JSON can say; missing ones are None.
-
-    >>> one_row({"at": np.array(["2026-10-20T08:15"], dtype="datetime64[us]"), "n": np.array([np.nan]), "who": "x"})
-    {'at': '2026-10-20T08:15:00.000000', 'n': None, 'who': 'x'}
-    """
-    return {name: _plain(column) for name, column in columns.items()}
-
-
-def _plain(column: Any) -> Any:
-    import pandas as pd
-
-    value = column if isinstance(column, str | float) or column is None else column[0]
-    if pd.isna(value):
-        return None
-    if isinstance(value, np.datetime64):
-        return str(value)
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def decision_columns(d: Decisions) -> dict[str, Any]:
     """What was decided on, found and ruled, as columns of the table `decision`, in its words; one value for a column
     that is the same throughout, None for an array without elements."""
@@ -144,6 +125,65 @@ def decision_columns(d: Decisions) -> dict[str, Any]:
         "outcome": d.outcome,
         "desk_reason": d.desk_reason,
         "engine": ENGINE,
+    }
+
+
+def decision_row(d: Decisions) -> dict[str, Any]:
+    """The only decision as a row of the table `decision`: what `decision_columns` says, lists for arrays.
+
+    One report waits for its answer, and columns of one element cost it more than to be decided.
+    """
+    m, found, ruled = d.matters, d.found, d.rulings
+    near, outcome = float(found.border_distance[0]), d.outcome[0]
+    return {
+        "x": m.x.item(),
+        "y": m.y.item(),
+        "category": m.category[0],
+        "accuracy_m": m.accuracy.item(),
+        "accuracy_level": m.level.item(),
+        "sigma_m": found.sigma.item(),
+        "source": m.source[0],
+        "minute": m.minute.item(),
+        "part_picked": m.part[0],
+        "on_day": m.day.item(),
+        "release_id": d.release_id,
+        "known_ids": list(d.known_ids),
+        "threshold": d.thresholds.confidence,
+        "part_certain": d.thresholds.part,
+        "area_ids": [i or None for i in d.area_id[:, 0].tolist()],
+        "statuses": [answer.status[0] for answer in d.located.levels],
+        "on_borders": [bool(answer.on_border[0]) for answer in d.located.levels],
+        "border_distance_m": near if math.isfinite(near) else None,
+        **_sparse_row(d),
+        "confidence": d.confidence.item(),
+        "unit": ruled.unit[0] or None,
+        "territory_unit": ruled.territory[0] or None,
+        "forward_to": ruled.forward_to[0] or None,
+        "rule_id": d.rule_id.item() or None,
+        "precedent_id": d.precedent_id.item() or None,
+        "settled_by": "" if outcome == "border_desk" else ruled.settled_by[0],
+        "assisting": list(ruled.assisting[0]) or None,
+        "runner_up_area": d.runner_up_area[0] or None,
+        "runner_up_unit": d.runner_up_unit[0] or None,
+        "scope": ruled.scope.item(),
+        "outcome": outcome,
+        "desk_reason": d.desk_reason[0],
+        "engine": ENGINE,
+    }
+
+
+def _sparse_row(d: Decisions) -> dict[str, Any]:
+    """What `_sparse_columns` says of the only decision."""
+    part, also = d.found.part, d.candidates
+    meant = part.part.item()
+    return {
+        "places": list(d.found.grounds.places[0]) or None,
+        "part_ids": d.part_ids[part.candidate[:_PARTS]].tolist() or None,
+        "part_shares": part.share[:_PARTS].round(6).tolist() or None,
+        "part_id": d.part_ids[meant].item() if meant >= 0 else None,
+        "candidate_areas": also.area.tolist() or None,
+        "candidate_shares": also.share.round(6).tolist() or None,
+        "candidate_units": also.unit.tolist() or None,
     }
 
 

@@ -19,7 +19,7 @@ from gis.assignment.evidence import Decisions, decide
 from gis.assignment.locator import Locator
 from gis.assignment.matters import Matters
 from gis.assignment.places import REACH_M
-from gis.assignment.responsibility import Register
+from gis.assignment.register import Register
 from gis.assignment.uncertainty import REACH
 from gis.assignment.vacancies import Vacancies, vacancies
 from gis.assignment.workflow import TRANSITIONS

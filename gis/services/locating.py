@@ -9,7 +9,8 @@ import numpy as np
 
 from gis.assignment.clouds import area_shares
 from gis.assignment.locator import Located, Locator
-from gis.assignment.responsibility import Register, Rulings, decide_many
+from gis.assignment.register import Register
+from gis.assignment.responsibility import Rulings, decide_many
 from gis.assignment.uncertainty import Shares, sigma_of
 from gis.crs import parse_crs
 from gis.errors import BadOption

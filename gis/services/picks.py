@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any, Final
 
@@ -20,12 +21,13 @@ _LISTED: Final = 100
 _REMEDY: Final = "Give the identifier on its plate or on the map, or leave part away: the position finds the part then."
 
 
-def require_picked(connection: Connection, code: str, day: date, d: Decisions) -> None:
-    """DataFault unless the picked part was there on the day; reads parts only where the decision does not know."""
+def require_picked(rest: Callable[[], Connection], code: str, day: date, d: Decisions) -> None:
+    """DataFault unless the picked part was there on the day; asks for the connection, to read parts, only where the
+    decision does not know."""
     found = d.found.part
     if found.part[0] >= 0 and not found.unknown_pick[0]:
         return
-    versions = part_store.matching(connection, d.known_ids[-1], boxes=[], picked=[code])
+    versions = part_store.matching(rest(), d.known_ids[-1], boxes=[], picked=[code])
     if not versions:
         raise DataFault(f"part is {brief(code)}, which is no registered part. {_REMEDY}")
     if not any(_was_there(version, day) for version in versions):

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar, cast
 import shapely
 
 from gis.assignment.locator import Locator
-from gis.assignment.responsibility import Register
+from gis.assignment.register import Register
 from gis.place import Place
 from gis.rights import ALL
 from gis.rules import Precedent
@@ -62,6 +62,11 @@ class Platform:
         """What was made for a key, None where nothing was or it was let go."""
         with self._lock:
             return self._kept.get(key)
+
+    def hold(self, key: Hashable, value: Any) -> None:
+        """Keep a value in place of the one that the key had."""
+        with self._lock:
+            self._kept[key] = value
 
     def keep(self, key: Hashable, make: Callable[[], T], *, at_most: int = 64) -> T:
         """The value made once for a key; the longest unused of `at_most` values is let go."""

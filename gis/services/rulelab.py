@@ -14,7 +14,7 @@ from gis.assignment.backtest import Backtest, compare
 from gis.assignment.cover import Known as LintWords
 from gis.assignment.evidence import Decisions, decide
 from gis.assignment.lint import Finding, holes, lint
-from gis.assignment.responsibility import Register
+from gis.assignment.register import Register
 from gis.errors import NotFound
 from gis.rights import ALL
 from gis.rules import Rule

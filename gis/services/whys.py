@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from gis.assignment.evidence import Decisions
 from gis.assignment.matters import Matters
-from gis.assignment.responsibility import Register
+from gis.assignment.register import Register
 from gis.assignment.telling import tell
 from gis.assignment.world import Thresholds
 from gis.cases import Why
 from gis.errors import NotFound
 from gis.services.platform import Platform
 from gis.services.worlds import Known, decide_in, features_of
+from gis.store import areas as area_store
 from gis.store import cases as store
 from gis.store import parts as part_store
 from gis.store.engine import Connection
 
-__all__ = ["evidence_of", "known_of", "matters_of", "replayed", "same_answer", "why_of"]
+__all__ = ["evidence_at_once", "evidence_of", "known_of", "matters_of", "replayed", "same_answer", "why_of"]
 
 Names = Mapping[str, tuple[str, str]]
 
@@ -40,6 +42,30 @@ def why_of(p: Platform, connection: Connection, row: Any, no: str) -> Why:
         evidence=words,
         replay_agrees=same_answer(found, replayed(p, connection, found)),
     )
+
+
+def evidence_at_once(
+    p: Platform, connection: Connection, row: Mapping[str, Any], register: Register, *, by: str
+) -> dict[str, Any]:
+    """The evidence of a decision just stored, as `why_of` will read it: from the row, the registers and the release
+    that it was made with, which the process holds and whose words never change."""
+    # A rule or precedent that follows an area's successor comes after the stored one of the same id.
+    rule = next((rule for rule in register.rules if rule.id == row["rule_id"]), None)
+    precedent = next((found for found in register.precedents if found.id == row["precedent_id"]), None)
+    release = _names_of(p, connection, row["release_id"])
+    stored = SimpleNamespace(
+        **row,
+        decided_by=by,
+        reason="",
+        release_title=release.title,
+        release_document=release.document,
+        rule=rule.code if rule else None,
+        rule_from=rule.valid_from if rule else None,
+        rule_reason=rule.reason if rule else None,
+        rule_reason_en=rule.reason_en if rule else None,
+        precedent_reason=precedent.reason if precedent else None,
+    )
+    return evidence_of(p, connection, stored, register)
 
 
 def evidence_of(p: Platform, connection: Connection, d: Any, register: Register | None = None) -> dict[str, Any]:
@@ -77,7 +103,7 @@ def evidence_of(p: Platform, connection: Connection, d: Any, register: Register 
 
 
 def _where(p: Platform, connection: Connection, d: Any, units: Names) -> dict[str, Any]:
-    known = p.keep(("called", d.release_id), lambda: _names_in(p, connection, d.release_id))
+    known = _names_of(p, connection, d.release_id)
     listed = list(zip(d.candidate_areas or (), d.candidate_shares or (), d.candidate_units or (), strict=True))
     return {
         "areas": [
@@ -115,11 +141,17 @@ def _where(p: Platform, connection: Connection, d: Any, units: Names) -> dict[st
 @dataclass(frozen=True, slots=True)
 class _Names:
     """What a release calls its areas and places, in Chinese and English: by id (level, code, name, English name), by
-    code, and by layer:code."""
+    code, and by layer:code; and what it is called itself."""
 
     areas: Mapping[int, tuple[str, str, str, str]]
     codes: Names
     places: Names
+    title: str | None
+    document: str | None
+
+
+def _names_of(p: Platform, connection: Connection, release_id: int | None) -> _Names:
+    return p.keep(("called", release_id), lambda: _names_in(p, connection, release_id))
 
 
 def _names_in(p: Platform, connection: Connection, release_id: int | None) -> _Names:
@@ -129,7 +161,8 @@ def _names_in(p: Platform, connection: Connection, release_id: int | None) -> _N
         areas |= {int(i): (level.level, code, name, name_en) for i, code, name, name_en in rows}
     codes = {code: (name, name_en or name) for _, code, name, name_en in areas.values()}
     features = features_of(p, connection, release_id)
-    return _Names(areas, codes, {f"{f.layer}:{f.code}": (f.name, f.name_en or f.name) for f in features})
+    places = {f"{f.layer}:{f.code}": (f.name, f.name_en or f.name) for f in features}
+    return _Names(areas, codes, places, *area_store.title_of(connection, release_id))
 
 
 def _code(key: str, code: str, names: Names) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from gis.acts import Act
 from gis.assignment.evidence import decide
-from gis.assignment.responsibility import Register
+from gis.assignment.register import Register
 from gis.assignment.vacancies import Vacancies, vacancies
 from gis.errors import StepRefused
 from gis.periods import local_day

@@ -14,7 +14,7 @@ from gis.assignment.evidence import Decisions, decide
 from gis.assignment.matters import Matters
 from gis.assignment.parts import PartsIndex
 from gis.assignment.places import Places
-from gis.assignment.responsibility import Register
+from gis.assignment.register import Register
 from gis.assignment.world import Thresholds, World, depth_of_rules
 from gis.parts import ACCURACY_M
 from gis.quads import ranges

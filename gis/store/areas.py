@@ -35,6 +35,7 @@ __all__ = [
     "release_on",
     "releases",
     "rewake",
+    "title_of",
 ]
 
 _LOCK = 320404002
@@ -325,3 +326,10 @@ def rewake(connection: Connection) -> None:
 def releases(connection: Connection) -> list[Any]:
     """Every release with its state, oldest first: id, levels, step, valid_from, hash, title, document, at, by."""
     return list(connection.execute(text(sql_file("releases.sql"))))
+
+
+def title_of(connection: Connection, release_id: int | None) -> tuple[str | None, str | None]:
+    """Title and document of a release, which never change; None for no release."""
+    found = connection.execute(text("SELECT title, document FROM release WHERE id = :id"), {"id": release_id})
+    title, document = found.one_or_none() or (None, None)
+    return title, document

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,7 +11,6 @@ import numpy as np
 from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, or_, select, text, true, tuple_
 from sqlalchemy import column as sql_column
 
-from gis.acts import Act
 from gis.cases import CaseFilter
 from gis.quads import ranges
 from gis.store.engine import copy_frame, sql_file
@@ -23,10 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Asked",
-    "add_case",
     "area_codes",
     "area_names",
-    "before_report",
     "case_row",
     "case_rows",
     "conditions",
@@ -79,28 +75,6 @@ def known_keys(connection: Connection, namespace: str, keys: Sequence[str]) -> d
 def original_crs(connection: Connection, case_id: int) -> str:
     """The CRS in which a case was reported."""
     return str(connection.execute(text("SELECT original_crs FROM cases WHERE id = :id"), {"id": case_id}).scalar_one())
-
-
-def before_report(connection: Connection, client: tuple[str, str], day: date) -> Any:
-    """Take the locks that storing one report of a client (namespace, key; '' none) needs, and open its month.
-
-    Returns a row: version of the registers; digest, received_on and case_id of the key, where it is stored already.
-    """
-    values = {"namespace": client[0], "key": client[1], "day": day}
-    return connection.execute(text(sql_file("before_report.sql")), values).one()
-
-
-def add_case(connection: Connection, columns: Mapping[str, Any], namespace: str | None, act: Act, *, srid: int) -> int:
-    """Store one decided report in one statement, `columns` as in `case_columns.sql`; returns the case id."""
-    values = {"row": json.dumps(columns), "namespace": namespace, "by": act.by, "at": act.at, "srid": srid}
-    return int(connection.execute(_ADD_ONE, values).scalar_one())
-
-
-_ADD_ONE = text(
-    sql_file("add_cases.sql").replace(
-        "{staged}", f"jsonb_to_record(CAST(:row AS jsonb)) AS s ({sql_file('case_columns.sql')})"
-    )
-)
 
 
 def conditions(asked: Asked) -> list[ColumnElement[bool]]:

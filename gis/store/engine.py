@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -11,7 +11,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from gis.errors import DatabaseDown
 from gis.rights import Rights
@@ -20,11 +21,66 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Connection", "CopyText", "Store", "copy_frame", "copy_rows", "copy_text", "sql_file", "take_role"]
+__all__ = [
+    "Connection",
+    "CopyText",
+    "Prepared",
+    "Question",
+    "Store",
+    "ask",
+    "copy_frame",
+    "copy_rows",
+    "copy_text",
+    "sql_file",
+    "take_role",
+]
 
 
 #: temp_buffers: a batch of a load is staged in memory; a connection that stages nothing takes none of it
 _OPTIONS: Final = "-c search_path=gridward,public -c timezone=UTC -c temp_buffers=64MB"
+#: the login role itself may do nothing
+_ROLE: Final = "SET LOCAL ROLE %(role)s; SET LOCAL gridward.unit = %(unit)s"
+
+
+class Prepared:
+    """A statement that the server plans once for each connection, not at each execution.
+
+    The server plans anew by itself when a table changed (a new month's partition, a migration); a connection made anew,
+    after a restart too, gets the statement anew, because what was prepared is noted with the connection.
+    """
+
+    def __init__(self, name: str, statement: str, kinds: Mapping[str, str]) -> None:
+        """`statement` has its values as :name, `kinds` their types."""
+        dialect: Any = postgresql.dialect
+        compiled: Any = text(statement).compile(dialect=dialect(paramstyle="numeric_dollar"))
+        order = compiled.positiontup
+        self._name = name
+        self._prepare = f"PREPARE {name} ({', '.join(kinds[n] for n in order)}) AS {compiled}".replace("%", "%%")
+        #: what executes it, in the driver's words
+        self.words = f"EXECUTE {name} ({', '.join(f'%({n})s' for n in order)})"
+
+    def lacks(self, connection: Connection) -> bool:
+        """True until the connection has it."""
+        return self._name not in connection.info
+
+    def prepare(self, connection: Connection) -> None:
+        """Give it to a connection that lacks it; in a transaction whose role may do what it does."""
+        if self.lacks(connection):
+            connection.exec_driver_sql(self._prepare)
+            connection.info[self._name] = True
+
+    def execute(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """Run it; the result as of `Connection.execute`."""
+        self.prepare(connection)
+        return connection.exec_driver_sql(self.words, dict(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a transaction asks first, in one journey with its role; the last statement answers, with one row."""
+
+    statements: tuple[Prepared, ...]
+    values: Mapping[str, Any]
 
 
 class _Begins(Protocol):
@@ -40,13 +96,12 @@ class Store:
     @classmethod
     def at(cls, url: str, *, pool_size: int = 8) -> Store:
         """A store on a PostgreSQL address; nothing is opened before the first transaction."""
-        # pre-ping: after a kill -9 of the server the next request finds the restarted one instead of failing once.
         return cls(
             create_engine(
                 url,
                 pool_size=pool_size,
                 max_overflow=4,
-                pool_pre_ping=True,
+                pool_use_lifo=True,  # the connection used last has its plans and caches warm
                 connect_args={"options": _OPTIONS, "connect_timeout": 10},
             )
         )
@@ -54,28 +109,71 @@ class Store:
     @contextmanager
     def begin(self, rights: Rights) -> Iterator[Connection]:
         """One transaction under one class role; commits at the end, rolls back on any error."""
+        with self._transaction(rights, None) as (connection, _):
+            yield connection
+
+    @contextmanager
+    def begin_asking(self, rights: Rights, question: Question) -> Iterator[tuple[Connection, Any]]:
+        """As `begin`, with the answer to a question that goes to the server together with the role."""
+        with self._transaction(rights, question) as found:
+            yield found
+
+    @contextmanager
+    def _transaction(self, rights: Rights, question: Question | None) -> Iterator[tuple[Connection, Any]]:
         try:
-            with self._source.begin() as connection:
-                take_role(connection, rights)
-                yield connection
+            with ExitStack() as held:
+                yield self._entered(held, rights, question)
         except (OperationalError, InterfaceError) as fault:
             first = str(fault.orig).strip().splitlines()[0] if fault.orig else str(fault)
             raise DatabaseDown(
                 f"The database does not answer ({first}); see `gridward db status` and start it with `gridward db up`."
             ) from fault
 
+    def _entered(self, held: ExitStack, rights: Rights, question: Question | None) -> tuple[Connection, Any]:
+        """A transaction that has its role, and the answer to its question.
+
+        After a kill -9 of the server every connection of the pool is dead, which shows at the first words sent: nothing
+        can be committed by then, so the restarted server is asked the same on a fresh one. (A ping before each
+        transaction would show it too, for another journey to the server.)
+        """
+        try:
+            with ExitStack() as tried:
+                connection = tried.enter_context(self._source.begin())
+                answer = take_role(connection, rights, question)
+                held.push(tried.pop_all())
+                return connection, answer
+        except DBAPIError as fault:
+            if not fault.connection_invalidated:
+                raise
+        connection = held.enter_context(self._source.begin())
+        return connection, take_role(connection, rights, question)
+
     def close(self) -> None:
         if isinstance(self._source, Engine):
             self._source.dispose()
 
 
-def take_role(connection: Connection, rights: Rights) -> None:
-    """Take the class role for the rest of the transaction; the login role itself may do nothing."""
-    # Setting the parameter `role` is SET LOCAL ROLE, so that both go to the server at once.
-    connection.execute(
-        text("SELECT set_config('role', :role, true), set_config('gridward.unit', :unit, true)"),
-        {"role": rights.role, "unit": rights.unit},
-    )
+def take_role(connection: Connection, rights: Rights, question: Question | None = None) -> Any:
+    """Take the class role for the rest of the transaction, and the answer to a question with it."""
+    role = {"role": rights.role, "unit": rights.unit}
+    if question is not None and not any(statement.lacks(connection) for statement in question.statements):
+        return _answer(connection, question, _ROLE, role)
+    connection.exec_driver_sql(_ROLE, role)
+    return None if question is None else ask(connection, question)
+
+
+def ask(connection: Connection, question: Question) -> Any:
+    """The answer to a question."""
+    for statement in question.statements:
+        statement.prepare(connection)
+    return _answer(connection, question)
+
+
+def _answer(
+    connection: Connection, question: Question, first: str = "", values: Mapping[str, Any] | None = None
+) -> Any:
+    words = [*filter(None, [first]), *(statement.words for statement in question.statements)]
+    return connection.exec_driver_sql("; ".join(words), {**(values or {}), **question.values}).one()
 
 
 @cache

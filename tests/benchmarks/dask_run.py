@@ -33,7 +33,7 @@ from etl.backfill import dask_engine
 from etl.points import PointsFile
 from gis.areas import AreaSet, LevelAreas, paths_of
 from gis.assignment.parts import PartsIndex
-from gis.assignment.responsibility import Register
+from gis.assignment.register import Register
 from gis.place import read_place
 from gis.rules import Rule
 from gis.services.bulk import Assigner, Ground

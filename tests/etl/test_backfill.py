@@ -28,7 +28,7 @@ from etl.backfill import Carried, dask_engine, decided
 from etl.points import PointsFile, read_table, survey_of
 from gis.areas import AreaSet, LevelAreas
 from gis.assignment.parts import PartsIndex
-from gis.assignment.responsibility import Register
+from gis.assignment.register import Register
 from gis.cli import main
 from gis.errors import BadOption, Conflict, FileFault, SystemFault
 from gis.place import read_place

@@ -52,6 +52,20 @@ def test_the_answer_is_as_described(client: FlaskClient) -> None:
     assert list(openapi_judge.faults(send(client).json, names["Reported"], names)) == []
 
 
+def test_the_answer_tells_what_why_tells_and_what_a_retry_is_told(client: FlaskClient) -> None:
+    body = {**SPOT, "description": "路边垃圾", "accuracy": 80, "client_id": "a-1"}
+    told, again = send(client, body).json, send(client, body).json
+    assert told == again == {**told, "evidence": client.get(f"/api/v1/cases/{told['case']}/why").json["evidence"]}
+
+
+def test_a_category_that_is_none_is_named_as_any_other_fault(client: FlaskClient) -> None:
+    answer = send(client, {**SPOT, "category": "99"})
+    assert answer.status_code == 422
+    assert answer.json["errors"] == [
+        {"field": "category", "found": "99", "wanted": "the code of a category in force today"}
+    ]
+
+
 def test_the_same_report_again_is_the_same_case(client: FlaskClient) -> None:
     body = {**SPOT, "client_id": "a-1"}
     first, again = send(client, body), send(client, body)

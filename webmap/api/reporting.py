@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify, request, url_for
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from gis.crs import parse_crs
-from gis.errors import UnknownCrs
+from gis.errors import UnknownCategory, UnknownCrs
 from gis.reports import Report
 from gis.rights import ALL
 from gis.services import cases as cases_service
@@ -28,6 +28,7 @@ api = Blueprint("reporting", __name__, url_prefix="/api/v1")
 
 MAX_DESCRIPTION: Final = 2000
 MAX_CLIENT_ID: Final = 100
+MAX_CODE: Final = 40
 
 
 @api.post("/reports")
@@ -43,7 +44,10 @@ def report(_values: dict[str, Any]) -> Response:
     body = _body()
     said = _report(body)
     client = (device(), body["client_id"]) if body.get("client_id") else None
-    stored = store_report(current_platform(), said, client=client, now=this_moment())
+    try:
+        stored = store_report(current_platform(), said, client=client, now=said.received_at)
+    except UnknownCategory:
+        raise BodyFault([_fault("category", body)]) from None
     evidence, state = stored.evidence, stored.state
     if not stored.created:
         # All rights, for one read: a case found again through client_id is the sender's own.
@@ -84,13 +88,14 @@ def _report(body: Mapping[str, Any]) -> Report:
         for name, value in body.items()
         if name not in FIELDS
     ]
-    for name, (check, wanted, required) in FIELDS.items():
+    for name, (check, _, required) in FIELDS.items():
         value = body.get(name)
-        if value is None and not required:
-            continue
-        if value is None or not check(value):
-            faults.append({"field": name, "found": _brief(value), "wanted": wanted})
+        if (required or value is not None) and (value is None or not check(value)):
+            faults.append(_fault(name, body))
     if faults:
+        # Who stores a report knows its category; here it is asked for only to be named with the other faults.
+        if _text(MAX_CODE)(body.get("category")) and not _category(body["category"]):
+            faults.append(_fault("category", body))
         raise BodyFault(faults)
     accuracy = body.get("accuracy")
     return Report(
@@ -104,6 +109,10 @@ def _report(body: Mapping[str, Any]) -> Report:
         description=body.get("description") or "",
         part=body.get("part") or "",
     )
+
+
+def _fault(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    return {"field": name, "found": _brief(body.get(name)), "wanted": FIELDS[name][1]}
 
 
 def _brief(value: Any) -> Any:
@@ -140,8 +149,8 @@ def _crs(value: Any) -> bool:
         return False
 
 
-def _category(value: Any) -> bool:
-    return isinstance(value, str) and value in known_categories(current_platform(), this_day())
+def _category(value: str) -> bool:
+    return value in known_categories(current_platform(), this_day())
 
 
 def _source(value: Any) -> bool:
@@ -153,7 +162,7 @@ FIELDS: Final[Mapping[str, tuple[Callable[[Any], bool], str, bool]]] = {
     "x": (_number(-1e9, 1e9), "a finite number: east, or longitude, in crs", True),
     "y": (_number(-1e9, 1e9), "a finite number: north, or latitude, in crs", True),
     "crs": (_crs, "EPSG:n (for example EPSG:4326), GCJ-02 or BD-09", True),
-    "category": (_category, "the code of a category in force today", True),
+    "category": (_text(MAX_CODE), "the code of a category in force today", True),
     "description": (_text(MAX_DESCRIPTION), f"text of at most {MAX_DESCRIPTION} characters", False),
     "accuracy": (
         _number(0.001, 100_000),

@@ -16,7 +16,8 @@ from gis.assignment import cover
 from gis.assignment.cover import Known
 from gis.assignment.lint import Finding, holes, lint
 from gis.assignment.matters import Matters
-from gis.assignment.responsibility import Grounds, Register, Rulings, rule_many
+from gis.assignment.register import Register
+from gis.assignment.responsibility import Grounds, Rulings, rule_many
 from gis.rules import Rule
 from gis.units import Territory, Unit
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis.assignment.matters import Matters
+from gis.assignment.register import Register
 from gis.assignment.responsibility import (
     Grounds,
-    Register,
     Rulings,
     decide_many,
     rule_many,

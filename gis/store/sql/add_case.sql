@@ -1,8 +1,7 @@
--- Decided reports become cases, decisions and keys in one pass. What each begins with (it came in, it was decided, it may
--- have been closed before we saw it) is worked out from the decision by the view case_event; here only the end of that
--- chain is, which the case holds. OFFSET 0 keeps a hash from being worked out once for each use.
--- Null stands for the usual: an area at every level, no border, placed as decided.
-WITH numbered AS (
+-- A decided report becomes a case, a decision and a key in one statement. What it begins with (it came in, it was decided,
+-- it may have been closed before we saw it) is worked out from the decision by the view case_event; here only the end of
+-- that chain is, which the case holds. OFFSET 0 keeps a hash from being worked out once for each use.
+WITH {before}numbered AS (
     SELECT nextval('gridward.case_id') AS id, s.* FROM {staged} OFFSET 0
 ), begun AS (
     SELECT n.*, CASE WHEN outcome <> 'located' THEN outcome WHEN scope THEN 'dispatched' ELSE 'forwarded' END AS kind,
@@ -27,8 +26,7 @@ WITH numbered AS (
     SELECT id, received_on, 1, CAST(:at AS timestamptz), :by, received_at, closed_at,
         x, y, category, accuracy_m, accuracy_level, sigma_m, source, minute, part_picked, on_day, release_id,
         known_ids, threshold, part_certain, area_ids,
-        coalesce(statuses, array_fill('area'::text, ARRAY[cardinality(area_ids)])),
-        coalesce(on_borders, array_fill(false, ARRAY[cardinality(area_ids)])), border_distance_m, places, part_ids,
+        statuses, on_borders, border_distance_m, places, part_ids,
         part_shares, part_id, candidate_areas, candidate_shares, candidate_units, confidence, unit, territory_unit,
         forward_to, rule_id, precedent_id, settled_by, assisting, runner_up_area, runner_up_unit, scope, outcome,
         desk_reason, engine
@@ -46,4 +44,4 @@ WITH numbered AS (
         coalesce(h3, h2)
     FROM given
 )
-SELECT min(id) AS first, max(id) AS last FROM given
+SELECT {told}
