@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -20,19 +19,7 @@ __all__ = [
     "Event",
     "RankedPlace",
     "Why",
-    "event_hash",
 ]
-
-
-def event_hash(head: bytes, case_id: int, seq: int, at: int, what: tuple[str, str, str]) -> bytes:
-    """The hash that an event of a case adds to its chain: `head` is the hash before it, `at` in microseconds since
-    1970, `what` its kind, who did it, and a note. The database's function of this name says the same.
-
-    >>> event_hash(b"", 7, 1, 1_600_000_000_000_000, ("reported", "public", "")).hex()[:16]
-    '273f9acf08ca18fd'
-    """
-    said = f"{case_id}\x1f{seq}\x1f{at}\x1f{what[0]}\x1f{what[1]}\x1f{what[2]}"
-    return hashlib.sha256(head + said.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)

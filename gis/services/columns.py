@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gis.assignment.evidence import ENGINE, Decisions
@@ -37,14 +39,13 @@ def _element(value: Any) -> str:
 
 
 def array_texts(ids: Ints) -> Objects:
-    """Columns of ids (levels × n, 0 = none) as PostgreSQL array texts; each distinct column is written once.
+    """Columns of ids (levels × n, 0 = none) as PostgreSQL array texts.
 
     >>> array_texts(np.array([[1, 2, 1], [0, 3, 0]])).tolist()
     ['{1,NULL}', '{2,3}', '{1,NULL}']
     """
-    first, place = _distinct(ids)
-    texts = ["{" + ",".join(str(i) if i else "NULL" for i in column) + "}" for column in ids[:, first].T.tolist()]
-    return _taken(texts, place)
+    words = [pc.if_else(pa.array(row == 0), "NULL", pa.array(row).cast(pa.string())) for row in ids]
+    return _braced(pc.binary_join_element_wise(*words, ","))
 
 
 def word_arrays(columns: Sequence[NDArray[Any]]) -> Objects:
@@ -52,29 +53,15 @@ def word_arrays(columns: Sequence[NDArray[Any]]) -> Objects:
 
     >>> word_arrays([np.array(["area", "gap"], dtype=object), np.array(["area", "outside"], dtype=object)]).tolist()
     ['{area,area}', '{gap,outside}']
+    >>> word_arrays([np.array([True, False])]).tolist()
+    ['{true}', '{false}']
     """
-    import pandas as pd
-
-    first, place = _distinct(np.stack([pd.factorize(column)[0] for column in columns]))
-    texts = ["{" + ",".join(str(column[i]) for column in columns) + "}" for i in first.tolist()]
-    return _taken(texts, place)
+    return _braced(pc.binary_join_element_wise(*(pa.array(column).cast(pa.string()) for column in columns), ","))
 
 
-def _distinct(rows: NDArray[np.integer[Any]]) -> tuple[Ints, Ints]:
-    """Where each distinct column of a (levels × n) array stands first, and for each column which of these it is."""
-    import pandas as pd
-
-    key, many = np.zeros(rows.shape[1], dtype=np.int64), 1
-    for row in rows:
-        key, kinds = pd.factorize(pd.factorize(row)[0] * many + key)
-        many = len(kinds)
-    first = np.zeros(many, dtype=np.int64)
-    first[key[::-1]] = np.arange(len(key))[::-1]
-    return first, key
-
-
-def _taken(texts: Sequence[str], place: Ints) -> Objects:
-    return np.array(texts, dtype=object)[place] if len(place) else np.array([], dtype=object)
+def _braced(joined: Any) -> Objects:
+    texts = pc.binary_join_element_wise("{", joined, "}", "")
+    return np.asarray(texts.to_numpy(zero_copy_only=False), dtype=object)
 
 
 def or_null(values: NDArray[Any]) -> Objects:
@@ -215,6 +202,19 @@ def _grouped(point: Ints, values: NDArray[Any], n: int, *, most: int | None = No
     out = np.full(n, None, dtype=object)
     if len(point):
         first = np.flatnonzero(np.diff(point, prepend=-1))
-        for at, group in zip(point[first].tolist(), np.split(values, first[1:]), strict=True):
-            out[at] = array_text(group[:most].tolist())
+        size = np.diff(np.append(first, len(point)))
+        if most is not None and size.max() > most:
+            kept = np.arange(len(point)) - np.repeat(first, size) < most
+            return _grouped(point[kept], values[kept], n)
+        lists = pa.ListArray.from_arrays(pa.array(np.append(first, len(point)), pa.int32()), _elements(values))
+        out[point[first]] = _braced(pc.binary_join(lists, ","))
     return out
+
+
+def _elements(values: NDArray[Any]) -> Any:
+    """Words, each quoted, or numbers as the elements of array texts."""
+    if values.dtype.hasobject:
+        words = pa.array(values, pa.string()).dictionary_encode()
+        quoted = pa.array([_element(word) for word in words.dictionary.to_pylist()], pa.string())
+        return quoted.take(words.indices)
+    return pa.array(values).cast(pa.string())
