@@ -93,15 +93,15 @@ class Borders:
         at, count = asked[at], np.diff(first)[piece]
         point = np.repeat(at, count)
         edge = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first[piece], count)
-        p = np.column_stack([x, y])[point]
-        a, b = self._edges[edge, :2], self._edges[edge, 2:]
-        along = b - a
-        t = np.clip(((p - a) * along).sum(axis=1) / (along * along).sum(axis=1), 0.0, 1.0)
-        keep = np.hypot(*(a + t[:, None] * along - p).T) <= far[point]
+        ax, ay, bx, by = self._edges[edge].T
+        dx, dy, px, py = bx - ax, by - ay, x[point] - ax, y[point] - ay
+        t = np.clip((px * dx + py * dy) / (dx * dx + dy * dy), 0.0, 1.0)
+        keep = np.hypot(t * dx - px, t * dy - py) <= far[point]
         point, edge = point[keep], edge[keep]
         order = np.lexsort((edge, point))
         point, edge = point[order], edge[order]
-        return NearEdges(point, self._edges[edge, :2], self._edges[edge, 2:], self._owner[edge])
+        near = self._edges[edge]
+        return NearEdges(point, near[:, :2], near[:, 2:], self._owner[edge])
 
     @cached_property
     def _squares(self) -> tuple[tuple[float, ...], NDArray[np.int32], NDArray[np.int32]]:

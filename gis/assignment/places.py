@@ -119,11 +119,12 @@ class Places:
         in_area, of_area = at[area], piece[area]
         hit = shapely.intersects_xy(self._areas[of_area], east[in_area], north[in_area])
         found = [in_area[hit] * len(self.features) + self._area_of[of_area[hit]]]
-        by_line, of_line = at[~area], piece[~area] - len(self._areas)
-        points = np.asarray(shapely.points(east[by_line], north[by_line]), dtype=object)
-        reach: Any = self._reach[of_line]
-        hit = shapely.dwithin(self._lines[of_line], points, reach)
-        found.append(by_line[hit] * len(self.features) + self._line_of[of_line[hit]])
+        if not area.all():
+            by_line, of_line = at[~area], piece[~area] - len(self._areas)
+            points = np.asarray(shapely.points(east[by_line], north[by_line]), dtype=object)
+            reach: Any = self._reach[of_line]
+            hit = shapely.dwithin(self._lines[of_line], points, reach)
+            found.append(by_line[hit] * len(self.features) + self._line_of[of_line[hit]])
         pairs = np.unique(np.concatenate(found))
         return pairs // max(len(self.features), 1), pairs % max(len(self.features), 1)
 

@@ -152,12 +152,16 @@ def shares(
     ([-1, 0, 1], [0.3484, 0.3258, 0.3258])
     """
     _check("sigma", sigma, (sigma > 0.0) & (sigma < np.inf), "metres above 0; sigma_of gives them")
-    x, y, inside = _cleared(edges, x, y, inside, sigma, locate)
+    seen = _seen(edges, x, y, sigma)
+    touching, step = _touching(edges, (x, y), sigma, seen)
+    if len(touching):
+        x, y, inside = _cleared(edges, (x, y, inside), sigma, (touching, step), locate)
+        seen = _seen(edges, x, y, sigma)
     n = len(x)
     own = np.flatnonzero(inside != OUTSIDE)
     point = np.concatenate((edges.point, np.arange(n), own))
     area = np.concatenate((edges.area, np.full(n, OUTSIDE), inside[own]))
-    mass = np.concatenate((-_swept(*_seen(edges, x, y, sigma)), np.zeros(n), np.ones(len(own))))
+    mass = np.concatenate((-_swept(*seen), np.zeros(n), np.ones(len(own))))
     width = int(area.max(initial=OUTSIDE)) - GAP + 1
     keys, row = np.unique(point * width + (area - GAP), return_inverse=True)
     point, area = keys // width, keys % width + GAP
@@ -240,22 +244,32 @@ def _swept(distance: Floats, start: Floats, end: Floats) -> Floats:
     return out
 
 
-def _metres(edges: Edges, x: Floats, y: Floats, sigma: Floats) -> Floats:
-    """Metres from each edge to its point."""
-    distance, start, end = _seen(edges, x, y, sigma)
+def _metres(edges: Edges, seen: tuple[Floats, Floats, Floats], sigma: Floats) -> Floats:
+    """Metres from each edge, as seen, to its point."""
+    distance, start, end = seen
     beyond = np.maximum(np.maximum(start, -end), 0.0)
     return np.asarray(np.hypot(distance, beyond) * sigma[edges.point], dtype=np.float64)
 
 
+def _touching(
+    edges: Edges, at: tuple[Floats, Floats], sigma: Floats, seen: tuple[Floats, Floats, Floats]
+) -> tuple[Ints, Floats]:
+    """The points that touch an edge, and of every point the step that would lead it off."""
+    step = np.maximum(_NUDGE * sigma, 8.0 * np.spacing(np.maximum(np.abs(at[0]), np.abs(at[1]))))
+    close = edges.point[_metres(edges, seen, sigma) < 0.1 * step[edges.point]]
+    return (np.unique(close) if len(close) else close), step
+
+
 def _cleared(
-    edges: Edges, x: Floats, y: Floats, inside: Ints, sigma: Floats, locate: Callable[[Floats, Floats], Ints]
+    edges: Edges,
+    at: tuple[Floats, Floats, Ints],
+    sigma: Floats,
+    touched: tuple[Ints, Floats],
+    locate: Callable[[Floats, Floats], Ints],
 ) -> tuple[Floats, Floats, Ints]:
     """The points with those that touch an edge moved off it, in whichever direction leads furthest from all edges."""
-    step = np.maximum(_NUDGE * sigma, 8.0 * np.spacing(np.maximum(np.abs(x), np.abs(y))))
-    steps = _metres(edges, x, y, sigma) / step[edges.point]
-    touching = np.unique(edges.point[steps < 0.1])
-    if not len(touching):
-        return x, y, inside
+    (x, y, inside), (touching, step) = at, touched
+    steps = _metres(edges, _seen(edges, x, y, sigma), sigma) / step[edges.point]
     # One step away from a touched edge, edges that were three steps off cannot be the nearest.
     rows = np.flatnonzero(steps < 3.0)
     rows = rows[np.isin(edges.point[rows], touching)]
@@ -265,7 +279,8 @@ def _cleared(
     east = x[touching] + np.cos(_COMPASS)[:, None] * step[touching]
     north = y[touching] + np.sin(_COMPASS)[:, None] * step[touching]
     for k in range(len(_COMPASS)):
-        np.minimum.at(clear[k], near.point, _metres(near, east[k], north[k], sigma[touching]))
+        seen = _seen(near, east[k], north[k], sigma[touching])
+        np.minimum.at(clear[k], near.point, _metres(near, seen, sigma[touching]))
     best = np.argmax(clear, axis=0), np.arange(len(touching))
     x, y, inside = x.copy(), y.copy(), inside.copy()
     x[touching], y[touching] = east[best], north[best]

@@ -29,8 +29,17 @@ WARM: Final = 50
 WARM_SECONDS: Final = 4.0  #: while a server may still prepare what its first pages need
 
 
-def http_rows(world: World, *, requests: int) -> list[Row]:
-    """All rows of this part: ours, the bare one, and the ratio of their 95th percentiles."""
+def http_rows(world: World, *, requests: int, rounds: int = 5) -> list[Row]:
+    """All rows of this part: ours, the bare one, and the ratio of their 95th percentiles. Each round has servers of its
+    own: which of two cores a process lands on makes a quarter of a request."""
+    found = [_round(world, requests) for _ in range(rounds)]
+    by_ratio = sorted(found, key=lambda pair: _times(pair, 95))
+    ours, bare = by_ratio[len(by_ratio) // 2]
+    return [_row("ours: decided and committed", ours), _row("bare Flask + psycopg2 INSERT", bare), _ratio(by_ratio)]
+
+
+def _round(world: World, requests: int) -> tuple[list[float], list[float]]:
+    """Latencies of ours and of the bare one."""
     with world.copy("bench_http") as settings:
         port = free_port()
         command = (*GRIDWARD, "web", "run", "--port", str(port), "--workers", "1")
@@ -45,8 +54,11 @@ def http_rows(world: World, *, requests: int) -> list[Row]:
             *("--no-control-socket", "-b", f"127.0.0.1:{port}", "bare:app"),
         )
         with served(command, port, {"BARE_DSN": dsn}):
-            bare = latencies(port, requests)
-    return [_row("ours: decided and committed", ours), _row("bare Flask + psycopg2 INSERT", bare), _ratio(ours, bare)]
+            return ours, latencies(port, requests)
+
+
+def _times(pair: tuple[Sequence[float], Sequence[float]], q: int) -> float:
+    return float(np.percentile(pair[0], q) / np.percentile(pair[1], q))
 
 
 def _row(what: str, seconds: Sequence[float]) -> Row:
@@ -58,14 +70,16 @@ def _row(what: str, seconds: Sequence[float]) -> Row:
     )
 
 
-def _ratio(ours: Sequence[float], bare: Sequence[float]) -> Row:
-    half, most = (float(np.percentile(ours, q) / np.percentile(bare, q)) for q in (50, 95))
+def _ratio(by_ratio: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Row:
+    all_of_them = [_times(pair, 95) for pair in by_ratio]
+    most = all_of_them[len(all_of_them) // 2]
+    told = ", ".join(f"{one:.1f}" for one in all_of_them)
     return Row(
         "ours to the bare INSERT, p95",
         "",
         f"{most:.1f} ×",
         verdict(most <= GOAL, f"≤ {GOAL:.0f} ×"),
-        f"p50: {half:.1f} ×",
+        f"the middle of {len(all_of_them)} rounds: {told}; p50: {_times(by_ratio[len(by_ratio) // 2], 50):.1f} ×",
     )
 
 
@@ -80,11 +94,17 @@ def bodies(n: int) -> Iterator[bytes]:
         yield json.dumps(said).encode()
 
 
+class _Connection(http.client.HTTPConnection):
+    """One that never holds a body back until its head is acknowledged (40 ms), also when it had to connect anew."""
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 def latencies(port: int, requests: int) -> list[float]:
     """Seconds of so many requests after the warm ones; RuntimeError unless each is answered 201."""
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
-        connection.connect()
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with closing(_Connection("127.0.0.1", port, timeout=60)) as connection:
         until = time.monotonic() + WARM_SECONDS
         while time.monotonic() < until:
             for body in bodies(WARM):
