@@ -20,8 +20,9 @@ from gis.reports import ReportBatch
 from gis.rights import ALL
 from gis.services import casework
 from gis.services.platform import Platform
+from gis.services.schema import migrate
 from gis.settings import Settings
-from gis.store.engine import take_role
+from gis.store.engine import Store, take_role
 
 HEADS = """SELECT count(*) FROM cases c WHERE head <> (
     SELECT hash FROM case_event e WHERE e.received_on = c.received_on AND e.case_id = c.id ORDER BY seq DESC LIMIT 1)"""
@@ -202,3 +203,17 @@ def test_a_load_that_is_stopped_breaks_off_what_the_database_is_at(
     holding.join()
     assert took < 5
     assert load(own_platform, months(6)).new == 6
+
+
+@pytest.mark.parametrize("encoding", ["GBK", "LATIN1", "SQL_ASCII"])
+def test_words_arrive_as_they_are_whatever_encoding_the_surroundings_prefer(
+    own_database: Settings, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", encoding)
+    assert migrate(own_database) == []
+    p = Platform(own_database, Store.at(own_database.database_url or ""))
+    words = np.full(6, "路灯坏了 é", dtype=object)
+    assert load(p, replace(months(6), description=words)).new == 6
+    with p.store.begin(ALL) as connection:
+        assert scalar(connection, "SELECT DISTINCT description FROM cases") == "路灯坏了 é"
+    p.close()
