@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from math import hypot
 from types import TracebackType
@@ -78,12 +78,15 @@ class Storing:
         self._runs: list[tuple[int, Rows, Rows]] = []  #: first id, ids, rows stored
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._pending: Future[Any] | None = None
+        self._stopped = False
         loading.begin(connection)
 
     def __enter__(self) -> Storing:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        if kind is not None:
+            self._stop()
         self._worker.shutdown(wait=True)
 
     def rest(self) -> Connection:
@@ -123,7 +126,7 @@ class Storing:
 
     def end(self) -> LoadOutcome:
         """What became of everything that was put, when the last of it is where it belongs."""
-        self._order(loading.end, self._connection)
+        self._order(loading.end, self._connection, sorted(self._months))
         self.rest()
         o = self._outcome
         if o.new + o.known + o.repeated + len(o.clashes) != self._given:
@@ -140,10 +143,19 @@ class Storing:
         def after() -> Any:
             if last is not None:
                 last.result()
+            if self._stopped:
+                raise CancelledError
             return do(*what)
 
         self._pending = self._worker.submit(after)
         return self._pending
+
+    def _stop(self) -> None:
+        """Begin nothing more, and break off what the database is at: nobody waits for what is not wanted."""
+        self._stopped = True
+        while self._pending is not None and not self._pending.done():
+            loading.cancel(self._connection)
+            wait([self._pending], timeout=1.0)  # again where it fell between two statements
 
     def _without_known(self, batch: ReportBatch, known: Sequence[Any], ids: NDArray[np.int64]) -> ReportBatch:
         self._given += len(batch)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "ENCODING",
     "Connection",
     "CopyText",
     "Prepared",
@@ -36,6 +37,8 @@ __all__ = [
 ]
 
 
+#: what we send, COPY's bytes included, is this, whatever PGCLIENTENCODING or the database prefers
+ENCODING: Final = "utf8"
 #: temp_buffers: a batch of a load is staged in memory; a connection that stages nothing takes none of it
 _OPTIONS: Final = "-c search_path=gridward,public -c timezone=UTC -c temp_buffers=64MB"
 #: the login role itself may do nothing
@@ -102,7 +105,7 @@ class Store:
                 pool_size=pool_size,
                 max_overflow=4,
                 pool_use_lifo=True,  # the connection used last has its plans and caches warm
-                connect_args={"options": _OPTIONS, "connect_timeout": 10},
+                connect_args={"options": _OPTIONS, "connect_timeout": 10, "client_encoding": ENCODING},
             )
         )
 

@@ -7,18 +7,24 @@ All of it happens in one transaction: `begin`, then for each batch `add_keys`, `
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import psycopg2
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from gis.store.engine import CopyText, copy_rows, sql_file
 
-__all__ = ["add_keys", "add_rows", "begin", "end", "open_months", "set_defaults"]
+__all__ = ["add_keys", "add_rows", "begin", "cancel", "end", "open_months", "set_defaults"]
 
-_STAGE = """CREATE TEMP TABLE IF NOT EXISTS staged_key (nth integer, key text, digest text, received_on date)
+#: not by to_regclass, which may answer from before the last commit of another
+_THERE: Final = """SELECT month FROM unnest(CAST(:months AS date[])) month WHERE EXISTS (SELECT FROM pg_catalog.pg_class
+WHERE relname = 'cases_' || to_char(month, 'YYYYMM') AND relnamespace = CAST('gridward' AS regnamespace))"""
+_OF_MONTHS: Final = "date_trunc('month', received_on) = ANY(CAST(:months AS date[]))"
+_STAGE: Final = """CREATE TEMP TABLE IF NOT EXISTS staged_key (nth integer, key text, digest text, received_on date)
 ON COMMIT DROP; TRUNCATE staged_key"""
 
 
@@ -61,10 +67,27 @@ def add_rows(connection: Connection, tables: Mapping[str, CopyText]) -> None:
         copy_rows(connection, name, rows)
 
 
-def end(connection: Connection) -> None:
-    """Put the rows where they belong."""
-    if connection.execute(text("SELECT hand_over_months()")).scalar_one():
-        for table in ("decision", "cases"):
-            name = connection.execute(text("SELECT loading_name(:table)"), {"table": table}).scalar_one()
-            connection.execute(text(f"INSERT INTO {table} SELECT * FROM {name}"))
+def end(connection: Connection, months: Sequence[date]) -> None:
+    """Put the rows where they belong; `months` are all that were opened.
+
+    Rows of months that are there go first: from the handing over to the commit, whoever opens a month waits.
+    """
+    there = list(connection.execute(text(_THERE), {"months": list(months)}).scalars())
+    if there:
+        _insert(connection, _OF_MONTHS, there)
+    if connection.execute(text("SELECT hand_over_months()")).scalar_one() > len(there):
+        _insert(connection, f"NOT ({_OF_MONTHS})", there)  # others opened them in between
     connection.execute(text("SELECT end_loading()"))
+
+
+def cancel(connection: Connection) -> None:
+    """Break off the statement that another thread waits for; nothing happens where there is none."""
+    driver: Any = connection.connection.driver_connection
+    with suppress(psycopg2.Error):  # the server has gone, which the other thread finds by itself
+        driver.cancel()
+
+
+def _insert(connection: Connection, which: str, months: Sequence[date]) -> None:
+    for table in ("decision", "cases"):
+        name = connection.execute(text("SELECT loading_name(:table)"), {"table": table}).scalar_one()
+        connection.execute(text(f"INSERT INTO {table} SELECT * FROM {name} WHERE {which}"), {"months": list(months)})

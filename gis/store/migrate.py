@@ -10,6 +10,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from gis.store.engine import ENCODING
+
 __all__ = ["upgrade"]
 
 _LOCK = 320404000  # any number of our own: two migrators at once wait for each other
@@ -20,7 +22,7 @@ def upgrade(owner_url: str, *, srid: int) -> list[str]:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["srid"] = srid
-    engine = create_engine(owner_url, poolclass=NullPool)
+    engine = create_engine(owner_url, poolclass=NullPool, connect_args={"client_encoding": ENCODING})
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         before = _heads(connection)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
 from test_casework import NOW, batch, load, said
 
 from gis.acts import Act
@@ -17,7 +20,9 @@ from gis.reports import ReportBatch
 from gis.rights import ALL
 from gis.services import casework
 from gis.services.platform import Platform
-from gis.store.engine import take_role
+from gis.services.schema import migrate
+from gis.settings import Settings
+from gis.store.engine import Store, take_role
 
 HEADS = """SELECT count(*) FROM cases c WHERE head <> (
     SELECT hash FROM case_event e WHERE e.received_on = c.received_on AND e.case_id = c.id ORDER BY seq DESC LIMIT 1)"""
@@ -40,6 +45,15 @@ def months(n: int) -> ReportBatch:
 
 def scalar(connection: Connection, query: str, **values: object) -> object:
     return connection.execute(text(query), values).scalar_one()
+
+
+@contextmanager
+def nobody_writes(settings: Settings, table: str) -> Iterator[None]:
+    """Whoever would add a row to a table waits, as it would behind much work."""
+    owner = create_engine(settings.owner_url or "", poolclass=NullPool)
+    with owner.begin() as connection:
+        connection.execute(text(f"LOCK TABLE gridward.{table} IN SHARE MODE"))
+        yield
 
 
 def test_new_months_are_handed_over_and_rows_of_others_inserted(platform: Platform, connection: Connection) -> None:
@@ -132,3 +146,74 @@ def test_a_load_that_fails_on_the_way_leaves_no_tables_and_says_the_first_fault(
     with own_platform.store.begin(ALL) as connection:
         assert scalar(connection, "SELECT count(*) FROM cases") == 0
         assert scalar(connection, LEFT) == 0
+
+
+def test_a_report_that_opens_a_month_does_not_wait_for_rows_of_months_that_exist(
+    own_platform: Platform, own_database: Settings
+) -> None:
+    october, august = (replace(said(), received_at=datetime(2026, month, 5, tzinfo=UTC)) for month in (10, 8))
+    casework.report(own_platform, october, client=None, now=NOW)
+    loading = threading.Thread(target=lambda: load(own_platform, months(6)))
+    opening = threading.Thread(target=lambda: casework.report(own_platform, august, client=None, now=NOW))
+    with nobody_writes(own_database, "cases_202610"), own_platform.store.begin(ALL) as connection:
+        loading.start()
+        while not scalar(connection, "SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            time.sleep(0.01)
+        opening.start()
+        opening.join(timeout=15)
+        waited = opening.is_alive()
+    loading.join()
+    opening.join()
+    assert not waited
+    with own_platform.store.begin(ALL) as connection:
+        found = connection.execute(text("SELECT tableoid::regclass::text, count(*) FROM cases GROUP BY 1 ORDER BY 1"))
+        assert found.all() == [("cases_202608", 1), ("cases_202609", 1), ("cases_202610", 6)]
+        assert scalar(connection, "SELECT count(*) FROM decision") == 8
+        assert scalar(connection, HEADS) == 0
+        assert scalar(connection, LEFT) == 0
+
+
+def test_a_load_that_is_stopped_breaks_off_what_the_database_is_at(
+    own_platform: Platform, own_database: Settings
+) -> None:
+    class Stopped(Exception):
+        pass
+
+    def batches() -> Iterator[ReportBatch]:
+        yield months(6)
+        time.sleep(0.5)
+        raise Stopped
+
+    began = time.monotonic()
+    release = threading.Event()
+
+    def hold() -> None:
+        with nobody_writes(own_database, "case_key"):
+            held.set()
+            release.wait(timeout=10)
+
+    held = threading.Event()
+    holding = threading.Thread(target=hold)
+    holding.start()
+    held.wait()
+    with pytest.raises(Stopped):
+        casework.load_many(own_platform, batches(), namespace="reports", act=Act("test", NOW))
+    took = time.monotonic() - began
+    release.set()
+    holding.join()
+    assert took < 5
+    assert load(own_platform, months(6)).new == 6
+
+
+@pytest.mark.parametrize("encoding", ["GBK", "LATIN1", "SQL_ASCII"])
+def test_words_arrive_as_they_are_whatever_encoding_the_surroundings_prefer(
+    own_database: Settings, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", encoding)
+    assert migrate(own_database) == []
+    p = Platform(own_database, Store.at(own_database.database_url or ""))
+    words = np.full(6, "路灯坏了 é", dtype=object)
+    assert load(p, replace(months(6), description=words)).new == 6
+    with p.store.begin(ALL) as connection:
+        assert scalar(connection, "SELECT DISTINCT description FROM cases") == "路灯坏了 é"
+    p.close()
