@@ -49,12 +49,13 @@ class _Faults(GridwardError):
     """Several faults of one request, told together: `faults` holds {field, found, wanted} of each."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(fault | {"found": _sendable(fault["found"])} for fault in faults)
-        super().__init__(" ".join(_sentence(fault) for fault in faults))
+        named = [fault | {"field": _sendable(fault["field"])} for fault in faults]
+        self.faults = tuple(fault | {"found": _sendable(fault["found"])} for fault in named)
+        super().__init__(" ".join(_sentence(fault) for fault in named))
 
 
 def _sendable(found: Any) -> Any:
-    """What was found as JSON can carry it to any reader: halves of surrogate pairs by their numbers."""
+    """What was sent as JSON can carry it to any reader: halves of surrogate pairs by their numbers."""
     return found.encode("utf-8", "backslashreplace").decode() if isinstance(found, str) else found
 
 

@@ -177,8 +177,7 @@ class Locator:
         index, rows = best[hit], which[hit]
         for up in range(depth, -1, -1):
             found[up][rows] = index
-            known = index >= 0
-            index = np.where(known, self.areas.levels[up].parent_index[np.where(known, index, 0)], -1)
+            index = np.append(self.areas.levels[up].parent_index, -1)[index]
 
     def _corrected(
         self, depth: int, points: NDArray[np.object_], doubtful: NDArray[np.bool_], pairs: tuple[Ints, Ints]

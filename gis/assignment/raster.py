@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -54,7 +55,7 @@ class Raster:
         size = np.abs(edges[edges != 0.0])
         if not len(edges) or size.min() < TINY or size.max() > 1.0 / TINY:
             return None
-        grid = grid_of(edges, side or _side(edges, edges[: first[len(levels[-1])]]))
+        grid = grid_of(edges, side or _side(edges, first[np.cumsum([0, *map(len, reversed(levels))])]))
         if grid[3] * grid[4] > 16 * MOST_SQUARES or grid[2] < TINY:
             return None
         squares, crossed, records = _filled(edges, first, grid)
@@ -91,12 +92,12 @@ def _numbered_edges(levels: Sequence[LevelAreas], holes: NDArray[np.object_]) ->
     return np.concatenate(edges), np.searchsorted(owner, np.arange(number + 1))
 
 
-def _side(edges: Floats, finest: Floats) -> float:
+def _side(edges: Floats, level_ends: Ints) -> float:
     """The side of a square, such that a straight line, which crosses 4 / pi squares a side, leaves most uncrossed."""
-    drawn = finest if len(finest) else edges
-    length = (
-        np.hypot(drawn[:, 2] - drawn[:, 0], drawn[:, 3] - drawn[:, 1]).sum() / 2.0
-    )  # almost every line is two areas'
+    metres = np.hypot(edges[:, 2] - edges[:, 0], edges[:, 3] - edges[:, 1])
+    # Almost every line is two areas', and the longest level's borders are nearly all there are: the finest's, where it
+    # is drawn everywhere.
+    length = max(metres[start:end].sum() for start, end in pairwise(level_ends)) / 2.0
     extent = np.ptp(edges.reshape(-1, 2), axis=0)
     wanted = CROSSED * np.pi / 4.0 * extent[0] * extent[1] / length
     least = max(np.sqrt(extent[0] * extent[1] / MOST_SQUARES), extent.max() / (MOST_SQUARES / 64))
@@ -104,14 +105,18 @@ def _side(edges: Floats, finest: Floats) -> float:
 
 
 def grid_of(edges: Floats, side: float) -> tuple[float, float, float, float, float, float]:
-    """Squares between lines at whole multiples of the side, with a row to spare all around.
+    """Squares between lines at whole multiples of the side, with a row to spare all around that no edge touches.
 
-    Returns west, south, side, columns, rows, and a margin in metres that is wider than any rounding.
+    Returns west, south, side, columns, rows, and a margin in metres that is wider than any rounding; a side below that
+    is doubled until it isn't, else the lines are no numbers.
     """
-    low, high = edges.reshape(-1, 2).min(axis=0), edges.reshape(-1, 2).max(axis=0)
+    size = float(np.abs(edges).max())
+    side = max(side, float(2.0 ** np.ceil(np.log2(64 * 2.0**-53 * size))))
+    margin = 64 * 2.0**-53 * max(size, side)
+    low = edges.reshape(-1, 2).min(axis=0) - 2.0 * margin
+    high = edges.reshape(-1, 2).max(axis=0) + 2.0 * margin
     west, south = (np.floor(low / side) - 1.0) * side
     columns, rows = np.floor(high / side) + 2.0 - np.array([west, south]) / side
-    margin = 64 * 2.0**-53 * max(float(np.abs(edges).max()), side)
     return float(west), float(south), side, float(columns), float(rows), margin
 
 

@@ -212,3 +212,10 @@ def test_half_a_pair_is_said_back_once(client: FlaskClient) -> None:
     assert answer.status_code == 422
     assert answer.json["detail"].startswith(r"description is 'a\ud800'; wanted text")
     assert answer.json["errors"][0]["found"] == r"a\ud800"
+
+
+def test_half_a_pair_in_a_name_is_said_back_too(client: FlaskClient) -> None:
+    answer = send(client, {**SPOT, "a\ud800": 1})
+    assert answer.status_code == 422
+    assert answer.json["detail"].startswith(r"a\ud800 is 1; wanted only x")
+    assert answer.json["errors"][0]["field"] == r"a\ud800"

@@ -213,6 +213,52 @@ def test_squares_by_the_axes_are_left_to_their_records() -> None:
     check(areas, np.random.default_rng(12), sides=(4.0,), n=400)
 
 
+@pytest.mark.parametrize("corner", [(64.0, 64.0), (493056.0, 3517056.0), (-64.0, -64.0)])
+def test_no_number_is_outside_also_where_an_area_ends_at_a_line_of_squares(corner: tuple[float, float]) -> None:
+    """A point without a square is looked up in the last one, which no border may touch then."""
+    x, y = np.nextafter(corner, -np.inf)
+    cells = [shapely.Polygon([(x - 63, y - 63), (x - 24, y - 63), (x, y), (x - 61, y - 24)])]
+    cells.append(shapely.reverse(cells[0]))
+    odd = [np.nan, np.inf, -np.inf, 1e300, *np.linspace(x - 70, x + 70, 40)]
+    east, north = (axis.ravel() for axis in np.meshgrid(odd, [np.nan, np.inf, -np.inf, -1e300, 1e300]))
+    for cell in cells:
+        locator = Locator(AreaSet(1, (level("cell", [cell], [-1], [False]),)))
+        for side in (1.0, 16.0, 32.0, 64.0):
+            locator.build(side)
+            for a, b in ((east, north), (north, east)):
+                assert set(locator.locate_many(a, b).levels[0].status.tolist()) == {"outside"}
+
+
+@pytest.mark.parametrize("spot", [(4e7, 3.5e6), (5e5, 3.5e6), (-4e7, -3.5e6)])
+@pytest.mark.parametrize("ulps", [1, 3, 50, 10_000])
+def test_a_world_of_a_few_ulps(spot: tuple[float, float], ulps: int) -> None:
+    """Squares are no smaller than the distance between numbers."""
+    x, y = spot
+    size = float(np.spacing(abs(x))) * 64 * ulps
+    cells = [shapely.box(x, y, x + size, y + size), shapely.box(x + size, y, x + 2 * size, y + size)]
+    areas = AreaSet(1, (level("cell", cells, [-1, -1], [False, False]),))
+    check(areas, np.random.default_rng(13), sides=(None, size / 64, size))
+    far = Locator(areas).border_distance("cell", np.full(20_000, x - 100.0), np.full(20_000, y))
+    assert far == pytest.approx(100.0)
+
+
+def test_a_level_drawn_for_one_spot_does_not_widen_the_squares() -> None:
+    rows = [shapely.box(x, y, x + 100, y + 100) for x in range(0, 3000, 100) for y in range(0, 3000, 100)]
+    upper, lower = level("street", rows, [-1] * 900, [False] * 900), level("cell", rows[:1], [0], [False])
+    alone, both = (Raster.of(levels, np.array([], dtype=object)) for levels in ((upper,), (upper, lower)))
+    assert alone is not None
+    assert both is not None
+    assert alone.grid == both.grid
+
+
+@pytest.mark.parametrize("empty", [{"street"}, {"community"}, {"cell"}, {"street", "community"}, {"community", "cell"}])
+def test_levels_without_areas(empty: set[str]) -> None:
+    names = ("street", "community", "cell")
+    cells = {name: [] if name in empty else [shapely.box(0, 0, 10, 10), shapely.box(10, 0, 20, 10)] for name in names}
+    areas = AreaSet(1, tuple(level(name, g, [-1] * len(g), [True] * len(g)) for name, g in cells.items()))
+    check(areas, np.random.default_rng(14), sides=(None, 4.0))
+
+
 def test_one_point_needs_no_compiler() -> None:
     code = (
         "import sys, town; from gis.assignment.locator import Locator; import gis.cli\n"
