@@ -24,6 +24,7 @@ def area_shares(
     Holes of the coarsest level's coverage are gaps; at finer levels what no area covers is outside. `located` is where
     the points themselves lie, if that is known already.
 
+    >>> import shapely
     >>> from gis.areas import AreaSet, LevelAreas
     >>> squares, codes = shapely.box([0, 100], 0, [100, 200], 100), np.array(["01", "02"], dtype=object)
     >>> streets = LevelAreas("street", np.array([1, 2]), codes, codes, codes, codes, np.array([-1, -1]),

@@ -86,6 +86,7 @@ def decide_many(
     Rules that ask for a place, a part, an hour or a source are met by none.
 
     >>> from datetime import date
+    >>> from gis.units import Territory, Unit
     >>> register = Register(
     ...     (Unit("S1", "", "", "street", "", then := date(2020, 1, 1)), Unit("D1", "", "", "department", "", then)),
     ...     (Territory("01", "S1", then),),

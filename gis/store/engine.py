@@ -43,6 +43,7 @@ ENCODING: Final = "utf8"
 _OPTIONS: Final = "-c search_path=gridward,public -c timezone=UTC -c temp_buffers=64MB"
 #: the login role itself may do nothing
 _ROLE: Final = "SET LOCAL ROLE %(role)s; SET LOCAL gridward.unit = %(unit)s"
+_READ_ONLY: Final = "25006"  #: the server's code for a change where none may be made
 
 
 class Prepared:
@@ -126,8 +127,14 @@ class Store:
         try:
             with ExitStack() as held:
                 yield self._entered(held, rights, question)
-        except (OperationalError, InterfaceError) as fault:
-            first = str(fault.orig).strip().splitlines()[0] if fault.orig else str(fault)
+        except DBAPIError as fault:
+            first = next(iter(str(fault.orig).strip().splitlines()), "no word why")
+            if getattr(fault.orig, "pgcode", None) == _READ_ONLY:
+                raise DatabaseDown(
+                    f"The database takes nothing new ({first}): it is a standby, or was set read-only."
+                ) from fault
+            if not (isinstance(fault, OperationalError | InterfaceError) or fault.connection_invalidated):
+                raise
             raise DatabaseDown(
                 f"The database does not answer ({first}); see `gridward db status` and start it with `gridward db up`."
             ) from fault

@@ -283,6 +283,19 @@ def test_a_connection_lost_within_a_transaction_is_no_second_try(
         assert connection.execute(text("SELECT count(*) FROM cases")).scalar_one() == 2
 
 
+def test_a_server_that_takes_nothing_new_says_so(own_platform: Platform, own_database: Settings) -> None:
+    tell(own_platform, said())
+    name = (own_database.database_url or "").split("?")[0].rsplit("/", 1)[1]
+    cluster = Cluster.of(own_database)
+    cluster._sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on", database="postgres")
+    killed(own_database)
+    with pytest.raises(DatabaseDown, match="takes nothing new .*read-only"):
+        tell(own_platform, said())
+    cluster._sql(f"ALTER DATABASE {name} RESET default_transaction_read_only", database="postgres")
+    killed(own_database)
+    assert tell(own_platform, said()).created
+
+
 def test_a_kept_plan_serves_no_other_role(platform: Platform) -> None:
     statement = Prepared("count_parts", "SELECT count(*) FROM part WHERE name <> :name", {"name": "text"})
     with platform.store.begin(ALL) as connection:
