@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from itertools import pairwise
+from operator import methodcaller
 from typing import Any, Final
 
 import numpy as np
@@ -270,8 +270,8 @@ def digests(sheet: Sheet, columns: Columns) -> bytes:
         for name in columns.named():
             nul = pc.match_substring(sheet.table.column(name), "\0").to_numpy(zero_copy_only=False)
             sheet.reason[np.asarray(nul, dtype=bool) & sheet.good] = f"{name} holds a NUL character"
-    sha256 = hashlib.sha256
-    return b"".join([sha256(text[a:b]).digest() for a, b in pairwise(ends)])
+    rows = map(text.__getitem__, map(slice, ends[:-1], ends[1:]))
+    return b"".join(map(methodcaller("digest"), map(hashlib.sha256, rows)))
 
 
 def require_unlike(sheet: Sheet, key: Objects, digest: Objects, first_row: int) -> Bools:

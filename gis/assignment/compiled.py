@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 import numba
 
-__all__ = ["compiled", "use_threads"]
+__all__ = ["compiled", "threads", "use_threads"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,6 +32,17 @@ def compiled(*, parallel: bool = False) -> Callable[[Callable[P, R]], Callable[P
         return made
 
     return decorate
+
+
+@contextmanager
+def threads(n: int) -> Iterator[None]:
+    """`use_threads` for a while."""
+    before = numba.get_num_threads()
+    use_threads(n)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
 
 
 def use_threads(n: int) -> None:

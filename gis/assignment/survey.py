@@ -138,11 +138,26 @@ def _words(words: Objects, point: Ints, feature: Ints, n: int) -> Objects:
     first = np.cumsum(count) - count
     for k in np.unique(count[count > 0]).tolist():
         at = np.flatnonzero(count == k)
-        sets, which = np.unique(feature[first[at, None] + np.arange(k)], axis=0, return_inverse=True)
+        sets, which = _distinct(feature[first[at, None] + np.arange(k)], len(words))
         table = np.empty(len(sets), dtype=object)
         table[:] = [tuple(words[row].tolist()) for row in sets]
-        out[at] = table[which.ravel()]
+        out[at] = table[which]
     return out
+
+
+def _distinct(rows: Ints, base: int) -> tuple[Ints, Ints]:
+    """The distinct ones of rows of numbers below `base`, and which of them each row is."""
+    k = rows.shape[1]
+    if base**k >= 2**63:
+        sets, which = np.unique(rows, axis=0, return_inverse=True)
+        return sets, which.ravel()
+    import pandas as pd
+
+    # One number says a row, and numbers are told apart in a tenth of the time.
+    which, _ = pd.factorize(rows @ base ** np.arange(k, dtype=np.int64))
+    first = np.empty(which.max() + 1, dtype=np.int64)
+    first[which[::-1]] = np.arange(len(which))[::-1]
+    return rows[first], which
 
 
 def _precedents(world: World, matters: Matters) -> Ints:

@@ -12,15 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.acts import Act
+from gis.assignment.compiled import threads
 from gis.errors import Conflict, UnknownCategory
 from gis.periods import local_day
 from gis.reports import Report, ReportBatch
 from gis.rights import ALL
+from gis.services.columns import table_of
 from gis.services.deciding import Basis, Decided, Version, basis_of, latest_basis, placement
 from gis.services.picks import count_unknown, require_picked
 from gis.services.platform import Platform
 from gis.services.positions import position_in_reach
-from gis.services.storing import OUTCOMES, LoadOutcome, Storing
+from gis.services.storing import OUTCOMES, LoadOutcome, Storing, uncollected
 from gis.services.whys import evidence_at_once
 from gis.store import areas as area_store
 from gis.store import cases as store
@@ -91,7 +93,8 @@ def load_many(
         store.lock_keys(connection, namespace)
         area_store.lock_boundaries(connection, alone=False)
         storing, picks = Storing(connection, namespace, act, srid=p.srid), LoadOutcome()
-        with storing:
+        # The database has the other core; a kernel's idle threads would wait on it, busily.
+        with storing, threads(1), uncollected():
             today = local_day(act.at, p.place.timezone)
             decided = Decided(p, basis_of(p, connection), today, storing.rest)
             for batch in storing.fresh(batches, p.place.timezone):
@@ -199,23 +202,14 @@ def case_id(p: Platform, no: str) -> int | None:
 
 def place_again(p: Platform, connection: Connection, today: date) -> int:
     """Place every case whose areas are no longer awake today; returns how many were looked at."""
-    import pandas as pd
-
     rows = store.misplaced(connection, today)
     if not rows:
         return 0
     locator = p.locator(connection, today)
     x, y = (np.array([getattr(row, axis) for row in rows], dtype=float) for axis in ("x", "y"))
     placed, status = placement(locator, locator.locate_many(x, y))
-    frame = pd.DataFrame(
-        {
-            "received_on": [row.received_on for row in rows],
-            "id": [row.id for row in rows],
-            "placement": placed,
-            "status": status,
-        }
-    )
-    store.replace_placements(connection, frame)
+    known = {"received_on": [row.received_on for row in rows], "id": [row.id for row in rows]}
+    store.replace_placements(connection, table_of({**known, "placement": placed, "status": status}, len(rows)))
     return len(rows)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from gis.assignment.evidence import Decisions, decide
@@ -19,7 +20,7 @@ from gis.assignment.world import World
 from gis.categories import Category
 from gis.quads import encode
 from gis.reports import ReportBatch
-from gis.services.columns import array_texts, decision_columns, decision_row
+from gis.services.columns import decision_columns, decision_row, ids_by_level
 from gis.services.platform import Platform
 from gis.services.worlds import bare_world, parts_for
 from gis.store import areas as area_store
@@ -110,7 +111,10 @@ class Decided:
         clock = _local_clock(batch.received, self._p.place.timezone)
         slot = int(self._basis.slots(clock.astype("datetime64[D]"))[0])
         d, placed = self._part(batch, clock, slot, lambda _: None)
-        return {**_row(batch, clock, d), **{name: None if c is None else c[0] for name, c in placed.items()}}, d
+        return {
+            **_row(batch, clock, d),
+            **{name: None if c is None else c.tolist()[0] for name, c in placed.items()},
+        }, d
 
     def _part(
         self, part: ReportBatch, moments: NDArray[np.datetime64], slot: int, on_step: Step
@@ -144,15 +148,11 @@ def take(batch: ReportBatch, which: NDArray[np.bool_]) -> ReportBatch:
     return replace(batch, **taken)
 
 
-def placement(locator: Locator, located: Located) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
-    """Area ids at every level as array texts, and the coarsest level's status."""
-    ids = np.stack(
-        [
-            np.append(lv.ids, 0)[np.where(a.index >= 0, a.index, len(lv.ids))]
-            for lv, a in zip(locator.areas.levels, located.levels, strict=True)
-        ]
-    )
-    return array_texts(ids), located.levels[0].status
+def placement(locator: Locator, located: Located) -> tuple[pa.Array, NDArray[np.object_]]:
+    """Area ids at every level as lists, and the coarsest level's status."""
+    levels = zip(locator.areas.levels, located.levels, strict=True)
+    ids = (np.append(lv.ids, 0)[np.where(a.index >= 0, a.index, len(lv.ids))] for lv, a in levels)
+    return ids_by_level(ids), located.levels[0].status
 
 
 def local_times(moments: NDArray[np.datetime64], zone: str) -> tuple[NDArray[np.datetime64], NDArray[np.int64]]:

@@ -19,7 +19,7 @@ from gis.quads import encode
 from gis.rights import ALL
 from gis.rulings import RETURN_REASONS, Balance, Desk, DeskCase, PairOfUnits, PastRuling, Preview
 from gis.services.casework import case_id, case_no
-from gis.services.columns import decision_columns
+from gis.services.columns import decision_columns, table_of
 from gis.services.deciding import placement
 from gis.services.platform import Platform
 from gis.services.positions import position_in_reach
@@ -185,27 +185,22 @@ def move(
 
 
 def _moved(p: Platform, connection: Connection, row: Any, decided: Any, act: Act, told: Moved) -> None:
-    import pandas as pd
-
     note = f"pin moved {told.metres} m: {act.reason}"
     m = decided.matters
-    frame = pd.DataFrame(
-        {
-            "received_on": [row.received_on],
-            "id": [row.id],
-            "decided": [True],
-            "kind": [told.state_after],
-            "note": [note],
-            "state": [told.state_after],
-            **decision_columns(decided),
-        }
-    )
-    frame["reason"] = act.reason
-    records.redecide(connection, frame, act)
+    said = {
+        "received_on": [row.received_on],
+        "id": [row.id],
+        "decided": [True],
+        "kind": told.state_after,
+        "note": note,
+        "state": told.state_after,
+        "reason": act.reason,
+    }
+    records.redecide(connection, table_of({**said, **decision_columns(decided)}, 1), act)
     here = p.locator(connection, local_day(act.at, p.place.timezone))
     placed, status = placement(here, here.locate_many(m.x, m.y))
     spot = {"x": float(m.x[0]), "y": float(m.y[0]), "quad": int(encode(m.x, m.y)[0])}
-    store.move_pin(connection, row, {**spot, "placement": placed[0], "status": str(status[0])})
+    store.move_pin(connection, row, {**spot, "placement": placed[0].as_py(), "status": str(status[0])})
     store.add_ruling(
         connection,
         row,

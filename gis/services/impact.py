@@ -25,7 +25,7 @@ from gis.assignment.vacancies import Vacancies, vacancies
 from gis.assignment.workflow import TRANSITIONS
 from gis.errors import BadOption
 from gis.services.casework import case_no
-from gis.services.columns import decision_columns
+from gis.services.columns import decision_columns, table_of
 from gis.services.listing import Changed, pairs, tally
 from gis.services.platform import Platform
 from gis.services.precedents import touched
@@ -36,7 +36,7 @@ from gis.store import releases as records
 from gis.store.engine import Connection
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 __all__ = [
     "POLICIES",
@@ -288,10 +288,9 @@ def apply(connection: Connection, impact: Impact, act: Act, *, policy: str) -> d
     """Do to the affected cases what the policy says; returns how many moved, kept, and wait for a person."""
     counts = {"moved": 0, "kept": 0, "asked": 0}
     if impact.decided is not None:
-        frame = _redecisions(impact, policy)
-        for action, n in Counter(frame.pop("action")).items():
-            counts[action] = n
-        records.redecide(connection, frame, act)
+        actions = [_action(row.state, policy) for row in impact.rows]
+        counts |= Counter(actions)
+        records.redecide(connection, _redecisions(impact, actions), act)
     records.add_effect(connection, impact.release_id, "active", act, policy=policy, counts=counts)
     return counts
 
@@ -302,28 +301,20 @@ def _action(state: str, policy: str) -> str:
     return {"keep": "kept", "move": "moved", "ask": "asked"}[policy]
 
 
-def _redecisions(impact: Impact, policy: str) -> pd.DataFrame:
-    import pandas as pd
-
+def _redecisions(impact: Impact, actions: Sequence[str]) -> pa.Table:
     d, rows = impact.decided, impact.rows
-    actions = [_action(row.state, policy) for row in rows]
     states = [str(s) if s in TRANSITIONS[row.state] else "border_desk" for row, s in zip(rows, d.state, strict=True)]  # type: ignore[union-attr]
     would = standings(d)
     now = [
         {"moved": new, "kept": row.state, "asked": "border_desk"}[action]
         for action, new, row in zip(actions, states, rows, strict=True)
     ]
-    return pd.DataFrame(
-        {
-            "received_on": [row.received_on for row in rows],
-            "id": [row.id for row in rows],
-            "action": actions,
-            "decided": [a == "moved" for a in actions],
-            "kind": [now[i] if a != "kept" else "boundary" for i, a in enumerate(actions)],
-            "note": [
-                f"release {impact.release_id}: {standing(row)} -> {w}" for row, w in zip(rows, would, strict=True)
-            ],
-            "state": now,
-            **decision_columns(d),  # type: ignore[arg-type]
-        }
-    )
+    said = {
+        "received_on": [row.received_on for row in rows],
+        "id": [row.id for row in rows],
+        "decided": [a == "moved" for a in actions],
+        "kind": [now[i] if a != "kept" else "boundary" for i, a in enumerate(actions)],
+        "note": [f"release {impact.release_id}: {standing(row)} -> {w}" for row, w in zip(rows, would, strict=True)],
+        "state": now,
+    }
+    return table_of({**said, **decision_columns(d)}, len(rows))  # type: ignore[arg-type]

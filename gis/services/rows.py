@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import sha256
+from operator import methodcaller
 from typing import Any, Final
 
 import numpy as np
@@ -12,9 +13,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gis.acts import Act
-from gis.store.engine import CopyText, copy_text
+from gis.services.columns import plain_text, table_of
+from gis.store.copying import Copied, Kinds, encoded
 
-__all__ = ["alike", "keys_text", "rows_text", "tables_of"]
+__all__ = ["alike", "keys_of", "rows_of", "tables_of"]
 
 #: column of the table cases -> column of a decided report, where they differ
 _CASES: Final = {
@@ -27,47 +29,51 @@ _NOT_DECIDED: Final = frozenset(
     {"id", "row", "key", "digest", "description", "original_x", "original_y", "original_crs"}
     | {"quad", "state", "placement", "status"}
 )
+_DIGEST: Final = methodcaller("digest")
 _POINT: Final = np.dtype([("order", "u1"), ("type", "<u4"), ("srid", "<u4"), ("x", "<f8"), ("y", "<f8")])
 
 
-def keys_text(key: NDArray[Any], digest: NDArray[Any], received_on: NDArray[np.datetime64]) -> CopyText:
+def keys_of(
+    key: NDArray[Any], digest: NDArray[Any], received_on: NDArray[np.datetime64], kinds: Mapping[str, Kinds]
+) -> Copied:
     """The keys of a batch as `gis.store.loading.add_keys` takes them."""
-    days = received_on.astype("datetime64[D]")
-    return copy_text(_table({"nth": np.arange(len(key)), "key": key, "digest": digest, "received_on": days}, len(key)))
+    columns = {"nth": np.arange(len(key)), "key": key, "digest": digest, "received_on": received_on}
+    return encoded(table_of(columns, len(key)), kinds["staged_key"])
 
 
 def tables_of(columns: Mapping[str, Any], kind: NDArray[Any], act: Act, *, srid: int) -> dict[str, dict[str, Any]]:
     """Rows of decision and of cases as columns, from those of decided reports with their numbers as `id`; `kind` is the
     event that each decision was. A plain value stands for a column that is the same throughout."""
     decisions = {name: _plain(value) for name, value in columns.items() if name not in _NOT_DECIDED}
-    decisions |= {"case_id": columns["id"], "seq": 1, "decided_at": str(act.at), "decided_by": act.by}
+    decisions |= {"case_id": columns["id"], "seq": 1, "decided_at": act.at, "decided_by": act.by}
     cases = {name: _plain(columns[theirs or name]) for name, theirs in _CASES.items()}
     placement = columns["placement"]
     cases["placement"] = columns["area_ids"] if placement is None else placement
-    cases["geom"] = _hex(_points(columns["x"], columns["y"], srid), b"")
-    cases["head"] = _hex(b"".join(_heads(columns, kind, act)), rb"\x")
+    cases["geom"] = _points(columns["x"], columns["y"], srid)
+    cases["head"] = pa.array(_heads(columns, kind, act), pa.binary())
     return {"decision": decisions, "cases": cases}
 
 
 def alike(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
     """The columns of tables that are plain values."""
     return {
-        table: {name: str(value) for name, value in columns.items() if isinstance(value, str | int | float)}
+        table: {name: said for name, value in columns.items() if (said := plain_text(value)) is not None}
         for table, columns in tables.items()
     }
 
 
-def rows_text(
-    tables: Mapping[str, Mapping[str, Any]], defaults: Mapping[str, Mapping[str, str]]
-) -> dict[str, CopyText]:
+def rows_of(
+    tables: Mapping[str, Mapping[str, Any]], defaults: Mapping[str, Mapping[str, str]], kinds: Mapping[str, Kinds]
+) -> dict[str, Copied]:
     """The rows without the columns that have their default throughout."""
     out = {}
     for table, columns in tables.items():
         n, known = len(columns["received_on"]), defaults[table]
-        told = {c: v for c, v in columns.items() if not (isinstance(v, str | int | float) and str(v) == known.get(c))}
-        rows = _table(told, n)
+        told = {c: v for c, v in columns.items() if c not in known or plain_text(v) != known[c]}
+        rows = table_of(told, n)
         # a column without any value is null without being sent
-        out[table] = copy_text(rows.select([c for c in rows.column_names if rows.column(c).null_count < n]))
+        some = rows.select([c for c in rows.column_names if rows.column(c).null_count < n])
+        out[table] = encoded(some, kinds[table])
     return out
 
 
@@ -77,37 +83,11 @@ def _plain(values: Any) -> Any:
     return float(values[0]) if spread else values
 
 
-def _table(columns: Mapping[str, Any], n: int) -> pa.Table:
-    return pa.table({name: _arrow(value, n) for name, value in columns.items()})
-
-
-def _arrow(values: Any, n: int) -> pa.Array:
-    if values is None:
-        return pa.nulls(n, pa.string())
-    if isinstance(values, str | int | float):
-        return pa.repeat(pa.scalar(values), n)
-    if isinstance(values, list) or (isinstance(values, np.ndarray) and values.dtype.hasobject):
-        return pa.array(values, type=pa.string())
-    return values if isinstance(values, pa.Array) else pa.array(values, from_pandas=True)
-
-
-def _points(x: NDArray[np.float64], y: NDArray[np.float64], srid: int) -> bytes:
+def _points(x: NDArray[np.float64], y: NDArray[np.float64], srid: int) -> pa.Array:
     """Points as PostGIS writes them: little-endian EWKB with the SRID, 25 bytes each."""
     out = np.empty(len(x), dtype=_POINT)
     out["order"], out["type"], out["srid"], out["x"], out["y"] = 1, 0x20000001, srid, x, y
-    return out.tobytes()
-
-
-def _hex(data: bytes, prefix: bytes) -> pa.Array:
-    """Values of one length, one after the other, as texts of hex digits with a prefix."""
-    size = 64 if prefix else 50
-    digits = np.frombuffer(data.hex().encode(), dtype=np.uint8).reshape(-1, size)
-    n, wide = len(digits), size + len(prefix)
-    text = np.empty((n, wide), dtype=np.uint8)
-    text[:, : len(prefix)] = np.frombuffer(prefix, dtype=np.uint8)
-    text[:, len(prefix) :] = digits
-    ends = np.arange(0, (n + 1) * wide, wide, dtype=np.int32)
-    return pa.StringArray.from_buffers(n, pa.py_buffer(ends), pa.py_buffer(text))
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(_POINT.itemsize), len(x), [None, pa.py_buffer(out)])
 
 
 def _heads(columns: Mapping[str, Any], kind: NDArray[Any], act: Act) -> list[bytes]:
@@ -134,7 +114,7 @@ def _chained(heads: list[bytes] | None, *event: Any) -> list[bytes]:
     said = pc.binary_join_element_wise(*(_text(part) for part in event), "\x1f").cast(pa.binary())
     if heads is not None:
         said = pc.binary_join_element_wise(pa.array(heads, pa.binary()), said, b"")
-    return [sha256(message).digest() for message in said.to_pylist()]
+    return list(map(_DIGEST, map(sha256, said.to_pylist())))
 
 
 def _text(part: Any) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import hypot
 from types import TracebackType
@@ -17,11 +19,11 @@ from gis.acts import Act
 from gis.errors import SystemFault
 from gis.reports import ReportBatch
 from gis.services.deciding import local_times, take
-from gis.services.rows import alike, keys_text, rows_text, tables_of
+from gis.services.rows import alike, keys_of, rows_of, tables_of
 from gis.store import loading
 from gis.store.engine import Connection
 
-__all__ = ["OUTCOMES", "Clash", "LoadOutcome", "Storing"]
+__all__ = ["OUTCOMES", "Clash", "LoadOutcome", "Storing", "uncollected"]
 
 Rows = Sequence[int] | NDArray[np.int64]
 
@@ -79,7 +81,7 @@ class Storing:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._pending: Future[Any] | None = None
         self._stopped = False
-        loading.begin(connection)
+        self._kinds = loading.begin(connection)
 
     def __enter__(self) -> Storing:
         return self
@@ -102,7 +104,7 @@ class Storing:
         """
         before: tuple[ReportBatch, Future[Any]] | None = None
         for batch in batches:
-            keys = keys_text(batch.key, batch.digest, local_times(batch.received, zone)[0])
+            keys = keys_of(batch.key, batch.digest, local_times(batch.received, zone)[0], self._kinds)
             ahead = batch, self._order(loading.add_keys, self._connection, self._namespace, keys)
             if before is not None:
                 yield self._without_known(before[0], *before[1].result())
@@ -121,8 +123,8 @@ class Storing:
             if not self._defaults:
                 self._defaults = alike(tables)
                 self._order(loading.set_defaults, self._connection, self._defaults)
-            # The text for COPY is made here, beside the database's work on the batch before.
-            self._order(loading.add_rows, self._connection, rows_text(tables, self._defaults))
+            # What COPY sends is made here, beside the database's work on the batch before.
+            self._order(loading.add_rows, self._connection, rows_of(tables, self._defaults, self._kinds))
 
     def end(self) -> LoadOutcome:
         """What became of everything that was put, when the last of it is where it belongs."""
@@ -190,6 +192,19 @@ class Storing:
         if months:
             self._order(loading.open_months, self._connection, sorted(months))
             self._months |= months
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Leave the collector of cycles alone for a while: columns are none, and it walks over millions of words and finds
+    nothing, for a tenth of a load's time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _short(numbers: NDArray[np.int64]) -> Rows:

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, func, select, text
 
 from gis.acts import Act
 from gis.areas import AreaSet, DeliveredLayer, Delivery, Feature, LevelAreas, ReleaseFacts
-from gis.store.engine import copy_frame, sql_file
+from gis.store.copying import copy_frame
+from gis.store.engine import sql_file
 from gis.store.tables import area, feature, release_area, release_feature
 
 if TYPE_CHECKING:

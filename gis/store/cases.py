@@ -13,11 +13,12 @@ from sqlalchemy import column as sql_column
 
 from gis.cases import CaseFilter
 from gis.quads import ranges
-from gis.store.engine import copy_frame, sql_file
+from gis.store.copying import copy_table
+from gis.store.engine import sql_file
 from gis.store.tables import area, cases
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 __all__ = [
     "Asked",
@@ -286,10 +287,10 @@ def misplaced(connection: Connection, today: date) -> list[Any]:
     return list(connection.execute(text(sql_file("misplaced.sql")), {"today": today}))
 
 
-def replace_placements(connection: Connection, frame: pd.DataFrame) -> None:
-    """Set placement and status of cases; columns received_on, id, placement (array text), status."""
+def replace_placements(connection: Connection, rows: pa.Table) -> None:
+    """Set placement and status of cases; columns received_on, id, placement (list of ids), status."""
     connection.execute(text(sql_file("staged_placements.sql")))
-    copy_frame(connection, "staged_placement", frame)
+    copy_table(connection, "staged_placement", rows)
     connection.execute(
         text(
             "UPDATE cases c SET placement = s.placement, status = s.status FROM staged_placement s "

@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.dialects import postgresql
@@ -17,21 +16,13 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from gis.errors import DatabaseDown
 from gis.rights import Rights
 
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
 __all__ = [
     "ENCODING",
     "Connection",
-    "CopyText",
     "Prepared",
     "Question",
     "Store",
     "ask",
-    "copy_frame",
-    "copy_rows",
-    "copy_text",
     "sql_file",
     "take_role",
 ]
@@ -190,43 +181,3 @@ def _answer(
 def sql_file(name: str) -> str:
     """The text of a statement kept in gis/store/sql."""
     return files("gis.store.sql").joinpath(name).read_text(encoding="utf-8")
-
-
-@dataclass(frozen=True, slots=True)
-class CopyText:
-    """A frame as the text that COPY takes, and the columns it is of."""
-
-    columns: tuple[str, ...]
-    text: BytesIO
-
-
-def copy_text(rows: pd.DataFrame | pa.Table) -> CopyText:
-    """A frame or table as CSV for COPY; missing values become NULL.
-
-    Arrow quotes every text and leaves a missing value bare, which is just what COPY tells them apart by: whatever
-    somebody typed, an empty text or \\N included, stays a text. (pandas' own writer took three times as long.)
-    """
-    import pyarrow as pa
-    import pyarrow.csv as pa_csv
-
-    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
-    buffer = BytesIO()
-    pa_csv.write_csv(table, buffer, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
-    buffer.seek(0)
-    return CopyText(tuple(table.column_names), buffer)
-
-
-def copy_frame(connection: Connection, table: str, frame: pd.DataFrame) -> None:
-    """COPY a frame into a table whose columns bear the frame's names."""
-    copy_rows(connection, table, copy_text(frame))
-
-
-def copy_rows(connection: Connection, table: str, rows: CopyText) -> None:
-    """COPY what was made into text before."""
-    columns = ", ".join(f'"{name}"' for name in rows.columns)
-    cursor: Any = connection.connection.cursor()
-    try:
-        # Each read waits for the interpreter's lock, milliseconds where another thread computes: few large ones.
-        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)", rows.text, 1 << 24)
-    finally:
-        cursor.close()

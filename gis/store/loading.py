@@ -16,7 +16,8 @@ import psycopg2
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
-from gis.store.engine import CopyText, copy_rows, sql_file
+from gis.store.copying import Copied, Kinds, copy_rows, kinds_of
+from gis.store.engine import sql_file
 
 __all__ = ["add_keys", "add_rows", "begin", "cancel", "end", "open_months", "set_defaults"]
 
@@ -24,16 +25,18 @@ __all__ = ["add_keys", "add_rows", "begin", "cancel", "end", "open_months", "set
 _THERE: Final = """SELECT month FROM unnest(CAST(:months AS date[])) month WHERE EXISTS (SELECT FROM pg_catalog.pg_class
 WHERE relname = 'cases_' || to_char(month, 'YYYYMM') AND relnamespace = CAST('gridward' AS regnamespace))"""
 _OF_MONTHS: Final = "date_trunc('month', received_on) = ANY(CAST(:months AS date[]))"
-_STAGE: Final = """CREATE TEMP TABLE IF NOT EXISTS staged_key (nth integer, key text, digest text, received_on date)
-ON COMMIT DROP; TRUNCATE staged_key"""
+_STAGE: Final = """CREATE TEMP TABLE IF NOT EXISTS staged_key (nth integer, key text COLLATE "C", digest text,
+received_on date) ON COMMIT DROP; TRUNCATE staged_key"""
 
 
-def begin(connection: Connection) -> None:
-    """Make this transaction's own tables, which take the rows; see migration 0007."""
+def begin(connection: Connection) -> dict[str, Kinds]:
+    """Make this transaction's own tables, which take the rows (see migration 0007); what their columns are."""
     connection.execute(text("SELECT begin_loading()"))
+    connection.execute(text(_STAGE))
+    return {table: kinds_of(connection, table) for table in ("staged_key", "decision", "cases")}
 
 
-def add_keys(connection: Connection, namespace: str, keys: CopyText) -> tuple[list[Any], NDArray[np.int64]]:
+def add_keys(connection: Connection, namespace: str, keys: Copied) -> tuple[list[Any], NDArray[np.int64]]:
     """Store the keys (nth, key, digest in hex, received_on) that are not there yet; their cases' numbers in order.
 
     Returns the known ones as rows (nth, key, case_id, same, x, y), and the numbers of the others.
@@ -44,8 +47,10 @@ def add_keys(connection: Connection, namespace: str, keys: CopyText) -> tuple[li
     if known:
         nths = [row.nth for row in known]
         connection.execute(text("DELETE FROM staged_key WHERE nth = ANY(CAST(:nths AS int[]))"), {"nths": nths})
-    told = connection.execute(text(sql_file("add_keys.sql")), {"namespace": namespace}).scalar_one()
-    return known, np.array(told.split(",") if told else [], dtype=np.int64)
+    told = connection.execute(text(sql_file("add_keys.sql")), {"namespace": namespace}).one()
+    if told.ids is not None:
+        return known, np.array(told.ids, dtype=np.int64)
+    return known, np.arange(told.first, told.last + 1) if told.n else np.empty(0, dtype=np.int64)
 
 
 def open_months(connection: Connection, months: Sequence[date]) -> None:
@@ -60,7 +65,7 @@ def set_defaults(connection: Connection, defaults: Mapping[str, Mapping[str, str
         connection.execute(text("SELECT loading_default(:table, :name, :value)"), values)
 
 
-def add_rows(connection: Connection, tables: Mapping[str, CopyText]) -> None:
+def add_rows(connection: Connection, tables: Mapping[str, Copied]) -> None:
     """COPY rows of decision and cases, whose columns bear the names of the tables'."""
     for table, rows in tables.items():
         name = connection.execute(text("SELECT loading_name(:table)"), {"table": table}).scalar_one()

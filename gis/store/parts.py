@@ -11,7 +11,8 @@ import shapely
 from sqlalchemy import Connection, text
 
 from gis.parts import StoredParts
-from gis.store.engine import copy_frame, sql_file
+from gis.store.copying import copy_frame
+from gis.store.engine import sql_file
 
 if TYPE_CHECKING:
     import pandas as pd

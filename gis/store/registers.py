@@ -11,7 +11,8 @@ from sqlalchemy import Connection, text
 
 from gis.categories import Category
 from gis.rules import Rule
-from gis.store.engine import copy_frame, sql_file
+from gis.store.copying import copy_frame
+from gis.store.engine import sql_file
 from gis.units import Territory, Unit
 
 if TYPE_CHECKING:
@@ -77,7 +78,6 @@ def merge(connection: Connection, register: str, frame: pd.DataFrame) -> Merged:
     """
     what = REGISTERS[register]
     fields = (*what.fields, *(name for name in what.optional if name in frame))
-    frame = frame.assign(**{name: frame[name].map(_array) for name in what.lists if name in frame})
     columns = ", ".join((*what.key, *fields))
     connection.execute(text("DROP TABLE IF EXISTS staged_register"))
     connection.execute(
@@ -109,16 +109,6 @@ def _fill(name: str, names: Mapping[str, str]) -> str:
     for mark, value in names.items():
         statement = statement.replace(mark, value)
     return statement
-
-
-def _array(words: Sequence[str]) -> str:
-    """Words as COPY takes them for text[].
-
-    >>> _array(["D01", "D02"])
-    '{"D01","D02"}'
-    """
-    quoted = [word.replace("\\", "\\\\").replace('"', '\\"') for word in words]
-    return "{" + ",".join(f'"{word}"' for word in quoted) + "}"
 
 
 def reopen(connection: Connection, ended: Mapping[str, date]) -> list[str]:

@@ -11,10 +11,12 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from gis.acts import Act
-from gis.store.engine import copy_frame, sql_file
+from gis.store.copying import copy_frame, copy_table
+from gis.store.engine import sql_file
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 __all__ = [
     "add_diff",
@@ -200,13 +202,13 @@ def decided_on(connection: Connection, release_id: int) -> Any:
     return connection.execute(text(sql_file("decided_on.sql")), {"id": release_id}, execution_options=options)
 
 
-def redecide(connection: Connection, frame: pd.DataFrame, act: Act) -> None:
-    """Append an event to each case of the frame and, where `decided`, a decision; then set the case as it stands.
+def redecide(connection: Connection, rows: pa.Table, act: Act) -> None:
+    """Append an event to each case and, where `decided`, a decision; then set the case as it stands.
 
     Columns: those of `staged_redecision.sql`.
     """
     connection.execute(text(sql_file("staged_redecision.sql")))
-    copy_frame(connection, "staged_redecision", frame)
+    copy_table(connection, "staged_redecision", rows)
     _redecide_staged(connection, act)
 
 

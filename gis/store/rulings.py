@@ -70,7 +70,7 @@ def add_ruling(connection: Connection, row: Any, act: Act, said: Mapping[str, An
 
 
 def move_pin(connection: Connection, row: Any, to: Mapping[str, Any]) -> None:
-    """Put a case's pin elsewhere; `to` has x, y, quad, placement (array text), status."""
+    """Put a case's pin elsewhere; `to` has x, y, quad, placement (list of ids), status."""
     connection.execute(text(sql_file("move_pin.sql")), {"day": row.received_on, "id": row.id, **to})
 
 

@@ -1,0 +1,15 @@
+"""Keys of cases in the order of their bytes; months of a load that are known to be of their days."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    text = files("gis.store.migrations.versions").joinpath("0008_keys.sql").read_text(encoding="utf-8")
+    op.get_bind().exec_driver_sql(text.replace("%", "%%"))
