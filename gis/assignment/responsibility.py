@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -276,7 +277,8 @@ class _Docket:
             yield within_hours(rule.hours)[self.matters.minute]
 
 
-def stands_at(place: str, words: Sequence[str]) -> bool:
+@lru_cache(1 << 16)
+def stands_at(place: str, words: tuple[str, ...]) -> bool:
     """Whether a rule's place is among the places around a spot: one of them, or any of its layer.
 
     >>> around = ("market:M1", "road:DL012")

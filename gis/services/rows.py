@@ -26,9 +26,9 @@ _CASES: Final = {
 }  # fmt: skip
 #: columns of a decided report that the table decision has not
 _NOT_DECIDED: Final = frozenset(
-    {"id", "row", "key", "digest", "description", "original_x", "original_y", "original_crs"}
-    | {"quad", "state", "placement", "status"}
+    {"id", "description", "original_x", "original_y", "original_crs", "quad", "state", "placement", "status"}
 )
+_UNSTORED: Final = frozenset({"row", "key", "digest"})  #: nor cases: keys went before
 _DIGEST: Final = methodcaller("digest")
 _POINT: Final = np.dtype([("order", "u1"), ("type", "<u4"), ("srid", "<u4"), ("x", "<f8"), ("y", "<f8")])
 
@@ -44,9 +44,10 @@ def keys_of(
 def tables_of(columns: Mapping[str, Any], kind: NDArray[Any], act: Act, *, srid: int) -> dict[str, dict[str, Any]]:
     """Rows of decision and of cases as columns, from those of decided reports with their numbers as `id`; `kind` is the
     event that each decision was. A plain value stands for a column that is the same throughout."""
-    decisions = {name: _plain(value) for name, value in columns.items() if name not in _NOT_DECIDED}
+    columns = {name: _shared(value) for name, value in columns.items() if name not in _UNSTORED}
+    decisions = {name: value for name, value in columns.items() if name not in _NOT_DECIDED}
     decisions |= {"case_id": columns["id"], "seq": 1, "decided_at": act.at, "decided_by": act.by}
-    cases = {name: _plain(columns[theirs or name]) for name, theirs in _CASES.items()}
+    cases = {name: columns[theirs or name] for name, theirs in _CASES.items()}
     placement = columns["placement"]
     cases["placement"] = columns["area_ids"] if placement is None else placement
     cases["geom"] = _points(columns["x"], columns["y"], srid)
@@ -77,10 +78,14 @@ def rows_of(
     return out
 
 
-def _plain(values: Any) -> Any:
-    """The value of a column that numpy spreads over all rows; other columns as they are."""
-    spread = isinstance(values, np.ndarray) and values.strides == (0,) and values.dtype.kind == "f"
-    return float(values[0]) if spread else values
+def _shared(values: Any) -> Any:
+    """A column that several tables have, made once: the value of one that numpy spreads over all rows, words as Arrow
+    has them; other columns as they are."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fO":
+        return values
+    if values.strides == (0,):
+        return values.item(0)
+    return pa.array(values, pa.string()) if values.dtype.hasobject else values
 
 
 def _points(x: NDArray[np.float64], y: NDArray[np.float64], srid: int) -> pa.Array:
