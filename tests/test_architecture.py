@@ -32,6 +32,7 @@ CONFINED = {
     "geoalchemy2": ("gis/store/",),
     "psycopg2": ("gis/store/",),
     "alembic": ("gis/store/",),
+    "pgpq": ("gis/store/",),
     "flask": ("webmap/",),
     "folium": ("webmap/maps/",),
     "branca": ("webmap/maps/",),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -26,6 +27,7 @@ from gis.services.storing import OUTCOMES, LoadOutcome, Storing, uncollected
 from gis.services.whys import evidence_at_once
 from gis.store import areas as area_store
 from gis.store import cases as store
+from gis.store import loading
 from gis.store import registers as register_store
 from gis.store.engine import Connection, Question, ask
 from gis.store.reports import Filing
@@ -89,10 +91,10 @@ def load_many(
     `accept` sees the outcome before it is committed and may raise. `on_step` is told the name of each step as it
     begins: locate, decide, store; `batches` may tell of its own.
     """
-    with p.store.begin(ALL) as connection:
+    with _swept(p), p.store.begin(ALL) as connection:
         store.lock_keys(connection, namespace)
         area_store.lock_boundaries(connection, alone=False)
-        storing, picks = Storing(connection, namespace, act, srid=p.srid), LoadOutcome()
+        storing, picks = Storing(p.store, connection, namespace, act, srid=p.srid), LoadOutcome()
         # The database has the other core; a kernel's idle threads would wait on it, busily.
         with storing, threads(1), uncollected():
             today = local_day(act.at, p.place.timezone)
@@ -111,6 +113,17 @@ def load_many(
             outcome.unknown_parts, outcome.unknown_part_rows = picks.unknown_parts, picks.unknown_part_rows
         accept(outcome)
         return outcome
+
+
+@contextmanager
+def _swept(p: Platform) -> Iterator[None]:
+    """A load that breaks off leaves no tables; one that is killed leaves them to the next load."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception), p.store.begin(ALL) as connection:
+            loading.sweep(connection)
+        raise
 
 
 def report(p: Platform, said: Report, *, client: tuple[str, str] | None, now: datetime) -> Reported:

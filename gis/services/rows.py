@@ -33,12 +33,10 @@ _DIGEST: Final = methodcaller("digest")
 _POINT: Final = np.dtype([("order", "u1"), ("type", "<u4"), ("srid", "<u4"), ("x", "<f8"), ("y", "<f8")])
 
 
-def keys_of(
-    key: NDArray[Any], digest: NDArray[Any], received_on: NDArray[np.datetime64], kinds: Mapping[str, Kinds]
-) -> Copied:
+def keys_of(key: NDArray[Any], digest: NDArray[Any], received_on: NDArray[np.datetime64], kinds: Kinds) -> Copied:
     """The keys of a batch as `gis.store.loading.add_keys` takes them."""
     columns = {"nth": np.arange(len(key)), "key": key, "digest": digest, "received_on": received_on}
-    return encoded(table_of(columns, len(key)), kinds["staged_key"])
+    return encoded(table_of(columns, len(key)), kinds)
 
 
 def tables_of(columns: Mapping[str, Any], kind: NDArray[Any], act: Act, *, srid: int) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Storing batch after batch of decided reports in one transaction, beside the work on the next batch."""
+"""Storing batch after batch of decided reports, all of them or none, beside the work on the next batch."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import gc
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date
 from math import hypot
 from types import TracebackType
 from typing import Any, Final
@@ -18,15 +19,17 @@ from numpy.typing import NDArray
 from gis.acts import Act
 from gis.errors import SystemFault
 from gis.reports import ReportBatch
+from gis.rights import ALL
 from gis.services.deciding import local_times, take
 from gis.services.rows import alike, keys_of, rows_of, tables_of
 from gis.store import loading
-from gis.store.engine import Connection
+from gis.store.engine import Connection, Store
 
 __all__ = ["OUTCOMES", "Clash", "LoadOutcome", "Storing", "uncollected"]
 
 Rows = Sequence[int] | NDArray[np.int64]
 
+_BUILDERS: Final = 2  #: sessions that build indexes at once
 _MOVED_M: Final = 0.01  #: a known report that lies farther from where it was is in another place
 OUTCOMES = ("located", "outside", "gap", "border_desk")
 
@@ -68,11 +71,12 @@ class Storing:
     """Takes batches one after the other; while the database stores one, the caller makes the next.
 
     Two threads share the connection and never use it at once: the caller has it after `rest` until it gives the next
-    order.
+    order. The rows go by a transaction of their own, for nobody to see until that of the connection hands them over.
     """
 
-    def __init__(self, connection: Connection, namespace: str, act: Act, *, srid: int) -> None:
-        self._connection, self._namespace, self._act, self._srid = connection, namespace, act, srid
+    def __init__(self, store: Store, connection: Connection, namespace: str, act: Act, *, srid: int) -> None:
+        self._store, self._connection = store, connection
+        self._namespace, self._act, self._srid = namespace, act, srid
         self._outcome = LoadOutcome()
         self._given = 0
         self._months: set[Any] = set()
@@ -81,15 +85,21 @@ class Storing:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._pending: Future[Any] | None = None
         self._stopped = False
-        self._kinds = loading.begin(connection)
+        self._load, self._key_kinds = loading.begin(connection)
+        self._of_rows = ExitStack()  #: their transaction
 
     def __enter__(self) -> Storing:
+        self._rows = self._busy = self._of_rows.enter_context(self._store.begin(ALL))
+        self._kinds = loading.make(self._rows, self._load)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is not None:
             self._stop()
         self._worker.shutdown(wait=True)
+        self._of_rows.__exit__(kind, fault, trace)
 
     def rest(self) -> Connection:
         """The connection, when the database has done what it was given."""
@@ -104,7 +114,7 @@ class Storing:
         """
         before: tuple[ReportBatch, Future[Any]] | None = None
         for batch in batches:
-            keys = keys_of(batch.key, batch.digest, local_times(batch.received, zone)[0], self._kinds)
+            keys = keys_of(batch.key, batch.digest, local_times(batch.received, zone)[0], self._key_kinds)
             ahead = batch, self._order(loading.add_keys, self._connection, self._namespace, keys)
             if before is not None:
                 yield self._without_known(before[0], *before[1].result())
@@ -122,13 +132,17 @@ class Storing:
             tables = tables_of(columns, kind, self._act, srid=self._srid)
             if not self._defaults:
                 self._defaults = alike(tables)
-                self._order(loading.set_defaults, self._connection, self._defaults)
+                self._order(loading.set_defaults, self._rows, self._load, self._defaults)
             # What COPY sends is made here, beside the database's work on the batch before.
-            self._order(loading.add_rows, self._connection, rows_of(tables, self._defaults, self._kinds))
+            self._order(loading.add_rows, self._rows, self._load, rows_of(tables, self._defaults, self._kinds))
 
     def end(self) -> LoadOutcome:
         """What became of everything that was put, when the last of it is where it belongs."""
-        self._order(loading.end, self._connection, sorted(self._months))
+        self.rest()
+        self._of_rows.close()
+        months = sorted(self._months)
+        self._index(loading.new_months(self._connection, months))
+        self._order(loading.end, self._connection, self._load, months)
         self.rest()
         o = self._outcome
         if o.new + o.known + o.repeated + len(o.clashes) != self._given:
@@ -138,7 +152,17 @@ class Storing:
             )
         return o
 
-    def _order(self, do: Callable[..., Any], *what: Any) -> Future[Any]:
+    def _index(self, months: Sequence[date]) -> None:
+        """Several sessions build the indexes of different months: a core each."""
+
+        def build(month: date) -> None:
+            with self._store.begin(ALL) as session:
+                loading.index_month(session, self._load, month)
+
+        with ThreadPoolExecutor(1 if self._store.alone else _BUILDERS, thread_name_prefix="index") as builders:
+            list(builders.map(build, months))
+
+    def _order(self, do: Callable[..., Any], connection: Connection, *what: Any) -> Future[Any]:
         """Have the other thread do something after what it was given before; nothing more once something failed."""
         last = self._pending
 
@@ -147,7 +171,8 @@ class Storing:
                 last.result()
             if self._stopped:
                 raise CancelledError
-            return do(*what)
+            self._busy = connection
+            return do(connection, *what)
 
         self._pending = self._worker.submit(after)
         return self._pending
@@ -156,7 +181,7 @@ class Storing:
         """Begin nothing more, and break off what the database is at: nobody waits for what is not wanted."""
         self._stopped = True
         while self._pending is not None and not self._pending.done():
-            loading.cancel(self._connection)
+            loading.cancel(self._busy)
             wait([self._pending], timeout=1.0)  # again where it fell between two statements
 
     def _without_known(self, batch: ReportBatch, known: Sequence[Any], ids: NDArray[np.int64]) -> ReportBatch:
@@ -190,7 +215,7 @@ class Storing:
     def _open_months(self, days: NDArray[np.datetime64]) -> None:
         months = set(np.unique(days.astype("datetime64[M]")).astype("datetime64[D]").tolist()) - self._months
         if months:
-            self._order(loading.open_months, self._connection, sorted(months))
+            self._order(loading.open_months, self._rows, self._load, sorted(months))
             self._months |= months
 
 

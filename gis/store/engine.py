@@ -149,6 +149,11 @@ class Store:
         connection = held.enter_context(self._source.begin())
         return connection, take_role(connection, rights, question)
 
+    @property
+    def alone(self) -> bool:
+        """Whether all its transactions are parts of one session's."""
+        return not isinstance(self._source, Engine)
+
     def close(self) -> None:
         if isinstance(self._source, Engine):
             self._source.dispose()

@@ -1,7 +1,8 @@
 """A load's way into the store: keys first, which number the cases, then whole columns by COPY; months it opens last.
 
-All of it happens in one transaction: `begin`, then for each batch `add_keys`, `set_defaults`, `open_months` and
-`add_rows`, then `end`.
+Two transactions: that of the load, which holds its keys and everything else that is to be seen, and that of its rows,
+which commits first, so that several sessions can index them. The load's: `begin`, for each batch `add_keys`, in the end
+`end`; the rows': `make`, `set_defaults`, `open_months`, `add_rows`. See migration 0008.
 """
 
 from __future__ import annotations
@@ -19,7 +20,19 @@ from sqlalchemy import Connection, text
 from gis.store.copying import Copied, Kinds, copy_rows, kinds_of
 from gis.store.engine import sql_file
 
-__all__ = ["add_keys", "add_rows", "begin", "cancel", "end", "open_months", "set_defaults"]
+__all__ = [
+    "add_keys",
+    "add_rows",
+    "begin",
+    "cancel",
+    "end",
+    "index_month",
+    "make",
+    "new_months",
+    "open_months",
+    "set_defaults",
+    "sweep",
+]
 
 #: not by to_regclass, which may answer from before the last commit of another
 _THERE: Final = """SELECT month FROM unnest(CAST(:months AS date[])) month WHERE EXISTS (SELECT FROM pg_catalog.pg_class
@@ -29,11 +42,22 @@ _STAGE: Final = """CREATE TEMP TABLE IF NOT EXISTS staged_key (nth integer, key 
 received_on date) ON COMMIT DROP; TRUNCATE staged_key"""
 
 
-def begin(connection: Connection) -> dict[str, Kinds]:
-    """Make this transaction's own tables, which take the rows (see migration 0007); what their columns are."""
-    connection.execute(text("SELECT begin_loading()"))
+def begin(connection: Connection) -> tuple[int, Kinds]:
+    """The number of a new load, which its transaction holds, and what `add_keys` takes; what broken-off loads left is
+    dropped."""
     connection.execute(text(_STAGE))
-    return {table: kinds_of(connection, table) for table in ("staged_key", "decision", "cases")}
+    return connection.execute(text("SELECT begin_loading()")).scalar_one(), kinds_of(connection, "staged_key")
+
+
+def make(connection: Connection, load: int) -> dict[str, Kinds]:
+    """Make a load's own tables, which take the rows; what their columns are."""
+    connection.execute(text("SELECT make_loading(:load)"), {"load": load})
+    return {table: kinds_of(connection, table) for table in ("decision", "cases")}
+
+
+def sweep(connection: Connection) -> None:
+    """Drop what broken-off loads left."""
+    connection.execute(text("SELECT sweep_loading()"))
 
 
 def add_keys(connection: Connection, namespace: str, keys: Copied) -> tuple[list[Any], NDArray[np.int64]]:
@@ -53,36 +77,50 @@ def add_keys(connection: Connection, namespace: str, keys: Copied) -> tuple[list
     return known, np.arange(told.first, told.last + 1) if told.n else np.empty(0, dtype=np.int64)
 
 
-def open_months(connection: Connection, months: Sequence[date]) -> None:
+def open_months(connection: Connection, load: int, months: Sequence[date]) -> None:
     """Let rows of these months come."""
-    connection.execute(text("SELECT loading_month(m) FROM unnest(CAST(:months AS date[])) m"), {"months": list(months)})
+    query = "SELECT loading_month(:load, m) FROM unnest(CAST(:months AS date[])) m"
+    connection.execute(text(query), {"load": load, "months": list(months)})
 
 
-def set_defaults(connection: Connection, defaults: Mapping[str, Mapping[str, str]]) -> None:
+def set_defaults(connection: Connection, load: int, defaults: Mapping[str, Mapping[str, str]]) -> None:
     """Let rows of a table that come without a column have this value in it: {table: {column: value}}."""
-    values = [{"table": t, "name": n, "value": v} for t, columns in defaults.items() for n, v in columns.items()]
+    values = [
+        {"load": load, "table": t, "name": n, "value": v} for t, columns in defaults.items() for n, v in columns.items()
+    ]
     if values:
-        connection.execute(text("SELECT loading_default(:table, :name, :value)"), values)
+        connection.execute(text("SELECT loading_default(:load, :table, :name, :value)"), values)
 
 
-def add_rows(connection: Connection, tables: Mapping[str, Copied]) -> None:
+def add_rows(connection: Connection, load: int, tables: Mapping[str, Copied]) -> None:
     """COPY rows of decision and cases, whose columns bear the names of the tables'."""
     for table, rows in tables.items():
-        name = connection.execute(text("SELECT loading_name(:table)"), {"table": table}).scalar_one()
-        copy_rows(connection, name, rows)
+        copy_rows(connection, _name(load, table), rows)
 
 
-def end(connection: Connection, months: Sequence[date]) -> None:
+def new_months(connection: Connection, months: Sequence[date]) -> list[date]:
+    """Those of the months that are not there yet."""
+    there = set(connection.execute(text(_THERE), {"months": list(months)}).scalars())
+    return [month for month in months if month not in there]
+
+
+def index_month(connection: Connection, load: int, month: date) -> None:
+    """Give a month of a load its indexes, when its rows are committed."""
+    connection.execute(text("SELECT index_month(:load, :month)"), {"load": load, "month": month})
+
+
+def end(connection: Connection, load: int, months: Sequence[date]) -> None:
     """Put the rows where they belong; `months` are all that were opened.
 
     Rows of months that are there go first: from the handing over to the commit, whoever opens a month waits.
     """
-    there = list(connection.execute(text(_THERE), {"months": list(months)}).scalars())
+    new = set(new_months(connection, months))
+    there = [month for month in months if month not in new]
     if there:
-        _insert(connection, _OF_MONTHS, there)
-    if connection.execute(text("SELECT hand_over_months()")).scalar_one() > len(there):
-        _insert(connection, f"NOT ({_OF_MONTHS})", there)  # others opened them in between
-    connection.execute(text("SELECT end_loading()"))
+        _insert(connection, load, _OF_MONTHS, there)
+    if connection.execute(text("SELECT hand_over_months(:load)"), {"load": load}).scalar_one() > len(there):
+        _insert(connection, load, f"NOT ({_OF_MONTHS})", there)  # others opened them in between
+    connection.execute(text("SELECT end_loading(:load)"), {"load": load})
 
 
 def cancel(connection: Connection) -> None:
@@ -92,7 +130,11 @@ def cancel(connection: Connection) -> None:
         driver.cancel()
 
 
-def _insert(connection: Connection, which: str, months: Sequence[date]) -> None:
+def _insert(connection: Connection, load: int, which: str, months: Sequence[date]) -> None:
     for table in ("decision", "cases"):
-        name = connection.execute(text("SELECT loading_name(:table)"), {"table": table}).scalar_one()
-        connection.execute(text(f"INSERT INTO {table} SELECT * FROM {name} WHERE {which}"), {"months": list(months)})
+        query = f"INSERT INTO {table} SELECT * FROM {_name(load, table)} WHERE {which}"
+        connection.execute(text(query), {"months": list(months)})
+
+
+def _name(load: int, table: str) -> str:
+    return f"loading_{table}_{load}"

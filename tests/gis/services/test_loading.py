@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +25,7 @@ from gis.services import casework
 from gis.services.platform import Platform
 from gis.services.schema import migrate
 from gis.settings import Settings
+from gis.store import loading
 from gis.store.engine import Store, take_role
 
 HEADS = """SELECT count(*) FROM cases c WHERE head <> (
@@ -153,16 +157,16 @@ def test_a_report_that_opens_a_month_does_not_wait_for_rows_of_months_that_exist
 ) -> None:
     october, august = (replace(said(), received_at=datetime(2026, month, 5, tzinfo=UTC)) for month in (10, 8))
     casework.report(own_platform, october, client=None, now=NOW)
-    loading = threading.Thread(target=lambda: load(own_platform, months(6)))
+    filling = threading.Thread(target=lambda: load(own_platform, months(6)))
     opening = threading.Thread(target=lambda: casework.report(own_platform, august, client=None, now=NOW))
     with nobody_writes(own_database, "cases_202610"), own_platform.store.begin(ALL) as connection:
-        loading.start()
+        filling.start()
         while not scalar(connection, "SELECT count(*) FROM pg_locks WHERE NOT granted"):
             time.sleep(0.01)
         opening.start()
         opening.join(timeout=15)
         waited = opening.is_alive()
-    loading.join()
+    filling.join()
     opening.join()
     assert not waited
     with own_platform.store.begin(ALL) as connection:
@@ -203,6 +207,74 @@ def test_a_load_that_is_stopped_breaks_off_what_the_database_is_at(
     holding.join()
     assert took < 5
     assert load(own_platform, months(6)).new == 6
+
+
+def _killed_before_handing_over(settings: Settings) -> None:
+    """In a process of its own: its rows are committed and indexed, and the hand-over is where it ends."""
+
+    def end(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    loading.end = end
+    load(Platform(settings, Store.at(settings.database_url or "")), months(6))
+
+
+def test_a_load_killed_between_its_rows_and_their_handing_over_stored_nothing_and_the_next_one_tidies_up(
+    own_database: Settings, own_platform: Platform
+) -> None:
+    child = multiprocessing.get_context("spawn").Process(target=_killed_before_handing_over, args=(own_database,))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    with own_platform.store.begin(ALL) as connection:
+        assert scalar(connection, LEFT) == 18  # two tables with two months each, six indexes a month
+        assert scalar(connection, "SELECT count(*) FROM cases") == 0
+        assert scalar(connection, "SELECT count(*) FROM case_key") == 0
+    assert load(own_platform, months(6)).new == 6
+    with own_platform.store.begin(ALL) as connection:
+        assert scalar(connection, LEFT) == 0
+        assert scalar(connection, HEADS) == 0
+
+
+def test_a_load_that_is_not_accepted_leaves_nothing(own_platform: Platform) -> None:
+    def refuse(_: object) -> None:
+        raise ValueError("too many are bad")
+
+    act = Act("test", NOW)
+    with pytest.raises(ValueError, match="too many are bad"):
+        casework.load_many(own_platform, [months(6)], namespace="reports", act=act, accept=refuse)
+    with own_platform.store.begin(ALL) as connection:
+        assert scalar(connection, "SELECT count(*) FROM cases") == 0
+        assert scalar(connection, "SELECT count(*) FROM case_key") == 0
+        assert scalar(connection, LEFT) == 0
+
+
+def test_a_load_does_not_tidy_up_what_another_is_at(own_platform: Platform) -> None:
+    def batches() -> Iterator[ReportBatch]:
+        yield months(6)
+        act = Act("test", NOW)
+        assert casework.load_many(own_platform, [months(6)], namespace="other", act=act).new == 6
+        yield replace(months(6), key=np.array([f"m{i}" for i in range(6)], dtype=object))
+
+    act = Act("test", NOW)
+    assert casework.load_many(own_platform, batches(), namespace="reports", act=act).new == 12
+    with own_platform.store.begin(ALL) as connection:
+        assert scalar(connection, "SELECT count(*) FROM cases") == 18
+        assert scalar(connection, LEFT) == 0
+
+
+def test_keys_between_the_lowest_and_the_highest_stored_are_known_and_only_those(own_platform: Platform) -> None:
+    """A load asks for keys one by one only where a stored one lies among them."""
+
+    def keyed(*keys: str) -> ReportBatch:
+        return replace(months(6), key=np.array(keys, dtype=object))
+
+    assert load(own_platform, keyed("b", "d", "f", "é", "中", "B")).new == 6
+    assert load(own_platform, keyed("g", "h", "i", "j", "k", "l")).new == 6
+    outcome = load(own_platform, keyed("a", "b", "c", "中", "z", "Z"))
+    assert (outcome.new, outcome.known) == (4, 2)
+    outcome = load(own_platform, keyed("中", "B", "é", "l", "a", "Z"))
+    assert (outcome.new, outcome.known) == (0, 6)
 
 
 @pytest.mark.parametrize("encoding", ["GBK", "LATIN1", "SQL_ASCII"])

@@ -1,4 +1,4 @@
-"""Keys of cases in the order of their bytes; months of a load that are known to be of their days."""
+"""Keys of cases in the order of their bytes; loads whose indexes are built by two sessions at once."""
 
 from __future__ import annotations
 
