@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gis.acts import Act
 from gis.assignment.compiled import threads
-from gis.errors import Conflict, UnknownCategory
+from gis.errors import Conflict, GridwardError, UnknownCategory
 from gis.periods import local_day
 from gis.reports import Report, ReportBatch
 from gis.rights import ALL
@@ -120,8 +120,8 @@ def _swept(p: Platform) -> Iterator[None]:
     """A load that breaks off leaves no tables; one that is killed leaves them to the next load."""
     try:
         yield
-    except BaseException:
-        with suppress(Exception), p.store.begin(ALL) as connection:
+    except BaseException:  # - and goes on as it came
+        with suppress(GridwardError), p.store.begin(ALL) as connection:
             loading.sweep(connection)
         raise
 
