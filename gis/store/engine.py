@@ -7,8 +7,10 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from select import POLLIN, poll
 from typing import Any, Final, Protocol
 
+from psycopg2.extensions import STATUS_READY
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -77,6 +79,10 @@ class Question:
     statements: tuple[Prepared, ...]
     values: Mapping[str, Any]
 
+    def known_to(self, connection: Connection) -> bool:
+        """Whether the connection has all of its statements."""
+        return not any(statement.lacks(connection) for statement in self.statements)
+
 
 class _Begins(Protocol):
     def begin(self) -> AbstractContextManager[Connection]: ...
@@ -113,22 +119,22 @@ class Store:
         with self._transaction(rights, question) as found:
             yield found
 
+    def settle(self, rights: Rights, question: Question) -> Any:
+        """The answer to a question that is a transaction by itself: what it stores is committed once it is answered.
+
+        The server makes one transaction of all that comes in one message, so this is one journey to it instead of
+        BEGIN, the question, and COMMIT. It is not asked twice: a message that got no answer may have been obeyed.
+        """
+        with _faults_named(), self._source.begin() as connection:
+            if question.known_to(connection) and _at_rest(connection):
+                return _settled(connection, rights, question)
+        with self.begin_asking(rights, question) as (_, answer):
+            return answer
+
     @contextmanager
     def _transaction(self, rights: Rights, question: Question | None) -> Iterator[tuple[Connection, Any]]:
-        try:
-            with ExitStack() as held:
-                yield self._entered(held, rights, question)
-        except DBAPIError as fault:
-            first = next(iter(str(fault.orig).strip().splitlines()), "no word why")
-            if getattr(fault.orig, "pgcode", None) == _READ_ONLY:
-                raise DatabaseDown(
-                    f"The database takes nothing new ({first}): it is a standby, or was set read-only."
-                ) from fault
-            if not (isinstance(fault, OperationalError | InterfaceError) or fault.connection_invalidated):
-                raise
-            raise DatabaseDown(
-                f"The database does not answer ({first}); see `gridward db status` and start it with `gridward db up`."
-            ) from fault
+        with _faults_named(), ExitStack() as held:
+            yield self._entered(held, rights, question)
 
     def _entered(self, held: ExitStack, rights: Rights, question: Question | None) -> tuple[Connection, Any]:
         """A transaction that has its role, and the answer to its question.
@@ -154,10 +160,47 @@ class Store:
             self._source.dispose()
 
 
+@contextmanager
+def _faults_named() -> Iterator[None]:
+    """What the driver raises, as DatabaseDown where the database is down, or takes nothing."""
+    try:
+        yield
+    except DBAPIError as fault:
+        first = next(iter(str(fault.orig).strip().splitlines()), "no word why")
+        if getattr(fault.orig, "pgcode", None) == _READ_ONLY:
+            raise DatabaseDown(
+                f"The database takes nothing new ({first}): it is a standby, or was set read-only."
+            ) from fault
+        if not (isinstance(fault, OperationalError | InterfaceError) or fault.connection_invalidated):
+            raise
+        raise DatabaseDown(
+            f"The database does not answer ({first}); see `gridward db status` and start it with `gridward db up`."
+        ) from fault
+
+
+def _at_rest(connection: Connection) -> bool:
+    """Whether a connection is in no transaction, and alive as far as can be seen from here: a server that ended it has
+    said so."""
+    driver: Any = connection.connection.driver_connection
+    ear = poll()
+    ear.register(driver.fileno(), POLLIN)
+    return driver.status == STATUS_READY and not ear.poll(0)
+
+
+def _settled(connection: Connection, rights: Rights, question: Question) -> Any:
+    driver: Any = connection.connection.driver_connection
+    driver.autocommit = True  # the driver sends no BEGIN of its own
+    try:
+        return take_role(connection, rights, question)
+    finally:
+        if not driver.closed:
+            driver.autocommit = False
+
+
 def take_role(connection: Connection, rights: Rights, question: Question | None = None) -> Any:
     """Take the class role for the rest of the transaction, and the answer to a question with it."""
     role = {"role": rights.role, "unit": rights.unit}
-    if question is not None and not any(statement.lacks(connection) for statement in question.statements):
+    if question is not None and question.known_to(connection):
         return _answer(connection, question, _ROLE, role)
     connection.exec_driver_sql(_ROLE, role)
     return None if question is None else ask(connection, question)
