@@ -230,13 +230,8 @@ class _Docket:
     def holder(self) -> Ints:
         """The number of the unit whose territory each spot lies in, existing or not."""
         column = self.column("territory")
-        at = {code: i for i, code in enumerate(column.values)}
-        indexed = self.indexed
-        table = np.zeros((max(len(at), 1), len(indexed.bounds) + 1), dtype=np.int64)
-        for territory in self.register.territories:
-            if (row := at.get(territory.area_code)) is not None:
-                table[row, indexed.during(territory)] = indexed.number_of.get(territory.unit, 0)
-        out: Ints = table[column.number, self.epoch]
+        rows = np.array([self.indexed.row_of.get(code, 0) for code in column.values], dtype=np.int64)
+        out: Ints = self.indexed.holders[rows[column.number], self.epoch]
         return out
 
     def meet(self, rule: Rule, among: Flags) -> tuple[Flags, Ints | int]:

@@ -123,7 +123,8 @@ class Decided:
         on_step("locate")
         world, here = self._world(slot), self._world(self._today).locator
         m = _matters(part, moments)
-        world = replace(world, parts=parts_for(self._p, self._rest, world, m))
+        if (parts := parts_for(self._p, self._rest, world, m)) is not world.parts:
+            world = replace(world, parts=parts)
         on_step("decide")
         d = decide(world, m)
         # On today's map the case lies where it was decided to lie: None takes the areas of the decision.
@@ -179,12 +180,12 @@ def _matters(part: ReportBatch, moments: NDArray[np.datetime64]) -> Matters:
         x=part.working_x,
         y=part.working_y,
         accuracy=part.accuracy,
-        level=np.broadcast_to(np.asarray(part.level, dtype=float), len(part)),
+        level=np.full(len(part), part.level, dtype=float),
         category=part.category,
         source=part.source,
         day=days,
         minute=(moments - days).astype(np.int64),
-        part=np.broadcast_to(np.asarray(part.part, dtype=object), len(part)),
+        part=np.full(len(part), part.part, dtype=object),
     )
 
 
