@@ -176,8 +176,9 @@ def _divided(world: World, matters: Matters, candidates: Candidates, lead: Objec
 def _numbered(column: Objects) -> tuple[Ints, Any]:
     """For each word its number among the distinct ones in order, and these."""
     if len(column) <= _FEW:
-        words, number = np.unique(column, return_inverse=True)
-        return number, words
+        said = column.tolist()
+        at = {word: i for i, word in enumerate(sorted(set(said)))}
+        return np.array([at[word] for word in said], dtype=np.int64), tuple(at)
     import pandas as pd
 
     return pd.factorize(column, sort=True)

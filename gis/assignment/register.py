@@ -135,6 +135,9 @@ class _Indexed:
         self.rule_id = np.array([*(r.id for r in rules), 0], dtype=np.int64)
         self.precedent_id = np.array([*(p.id for p in register.precedents), 0], dtype=np.int64)
         self.road = np.array([*(r.place.startswith(_ROAD) for r in rules), False], dtype=bool)
+        self.rule_holds = np.zeros((len(rules), len(self.bounds) + 1), dtype=bool)
+        for i, rule in enumerate(rules):
+            self.rule_holds[i, self.during(rule)] = True
         self.assisting = np.empty(1 + len(rules) + len(register.precedents), dtype=object)
         self.assisting[:] = [(), *(r.assisting for r in rules), *(p.assisting for p in register.precedents)]
         #: the unit whose territory an area is, by its row and the epoch; row 0 is for areas that are nobody's

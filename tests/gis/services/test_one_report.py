@@ -313,8 +313,8 @@ def test_a_connection_lost_while_it_is_answered_is_no_second_try(
 KEYED = Prepared(
     "keyed",
     "INSERT INTO case_key (namespace, key, digest, received_on, case_id) "
-    "VALUES ('test', 'one', '', '2026-11-02', 1) RETURNING current_user AS by",
-    {},
+    "VALUES ('test', :key, '', '2026-11-02', 1) RETURNING current_user AS by",
+    {"key": "text"},
 )
 
 
@@ -322,7 +322,7 @@ def test_what_a_question_stores_is_committed_with_its_answer(own_platform: Platf
     source: Any = own_platform.store._source
     with own_platform.store.begin(ALL) as connection:
         KEYED.prepare(connection)
-    assert own_platform.store.settle(ALL, Question((KEYED,), {})).by == "gridward_all"
+    assert own_platform.store.settle(ALL, Question((KEYED,), {"key": "one"})).by == "gridward_all"
     with source.connect() as after:
         assert after.connection.driver_connection.autocommit is False
         assert after.execute(text("SELECT current_user")).scalar_one() == "gridward_app"
@@ -337,7 +337,7 @@ def test_a_question_that_fails_stores_nothing(own_platform: Platform) -> None:
         KEYED.prepare(connection)
         failing.prepare(connection)
     with pytest.raises(DivisionByZero):
-        own_platform.store.settle(ALL, Question((KEYED, failing), {"nought": 0}))
+        own_platform.store.settle(ALL, Question((KEYED, failing), {"key": "one", "nought": 0}))
     assert not casework.is_known(own_platform, "test", "one")
 
 
