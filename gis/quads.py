@@ -19,24 +19,25 @@ __all__ = ["BITS", "decode", "encode", "ranges"]
 BITS: Final = 27
 _OFFSET: Final = float(1 << (BITS - 1))
 _SPREAD: Final = (
-    (16, 0x0000FFFF0000FFFF),
-    (8, 0x00FF00FF00FF00FF),
-    (4, 0x0F0F0F0F0F0F0F0F),
-    (2, 0x3333333333333333),
-    (1, 0x5555555555555555),
+    (np.uint64(16), np.uint64(0x0000FFFF0000FFFF)),
+    (np.uint64(8), np.uint64(0x00FF00FF00FF00FF)),
+    (np.uint64(4), np.uint64(0x0F0F0F0F0F0F0F0F)),
+    (np.uint64(2), np.uint64(0x3333333333333333)),
+    (np.uint64(1), np.uint64(0x5555555555555555)),
 )
+_LOW: Final = np.uint64(0xFFFFFFFF)
 
 
 def _spread(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     for shift, mask in _SPREAD:
-        values = (values | (values << np.uint64(shift))) & np.uint64(mask)
+        values = (values | (values << shift)) & mask
     return values
 
 
 def _gather(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    values = values & np.uint64(_SPREAD[-1][1])
-    for (shift, _), mask in zip(reversed(_SPREAD), [m for _, m in _SPREAD[-2::-1]] + [0xFFFFFFFF], strict=True):
-        values = (values | (values >> np.uint64(shift))) & np.uint64(mask)
+    values = values & _SPREAD[-1][1]
+    for (shift, _), mask in zip(reversed(_SPREAD), (*(m for _, m in _SPREAD[-2::-1]), _LOW), strict=True):
+        values = (values | (values >> shift)) & mask
     return values
 
 
@@ -48,9 +49,9 @@ def encode(x: ArrayLike, y: ArrayLike) -> NDArray[np.int64]:
     """
     top = (1 << BITS) - 1
     # Floor before the offset is added: 1.9999999925 + 2^26 is rounded up to a whole number, the neighbour's square.
-    columns = np.clip(np.floor(np.asarray(x, dtype=float)) + _OFFSET, 0, top).astype(np.uint64)
-    rows = np.clip(np.floor(np.asarray(y, dtype=float)) + _OFFSET, 0, top).astype(np.uint64)
-    keys = _spread(columns) | (_spread(rows) << np.uint64(1))
+    both = np.floor(np.array([x, y], dtype=float)) + _OFFSET
+    columns, rows = _spread(both.clip(0, top).astype(np.uint64))
+    keys: NDArray[np.uint64] = columns | (rows << _SPREAD[-1][0])
     return keys.astype(np.int64)
 
 

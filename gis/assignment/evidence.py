@@ -82,7 +82,7 @@ def decide(world: World, matters: Matters) -> Decisions:
     lead = _lead(rulings, status)
     candidates, confidence = _weighed(world, matters, found, lead)
     divided = _divided(world, matters, candidates, lead, answer.on_border & (confidence < 1.0 - 1e-6))
-    reason = _desk_reasons(world, found, rulings, confidence, divided)
+    reason = _desk_reasons(world, status == AREA, rulings, confidence, divided)
     outcome = np.where(reason != "", "border_desk", np.where(status == AREA, "located", status)).astype(object)
     step = np.where(rulings.scope, "dispatched", "forwarded").astype(object)
     levels = zip(world.locator.areas.levels, found.located.levels, strict=True)
@@ -92,7 +92,7 @@ def decide(world: World, matters: Matters) -> Decisions:
         release_id=world.locator.areas.release_id,
         matters=matters,
         found=found,
-        area_id=np.stack(ids),
+        area_id=np.array(ids),
         confidence=confidence,
         thresholds=world.thresholds,
         rulings=rulings,
@@ -164,8 +164,8 @@ def _divided(world: World, matters: Matters, candidates: Candidates, lead: Objec
     """Which of the spots on a border have another lead on one of the sides that meet there; an area further off is
     no side: its share is in the confidence."""
     out = np.zeros(len(matters), dtype=bool)
-    which = np.flatnonzero(on_border)
-    if len(which):
+    if on_border.any():
+        which = np.flatnonzero(on_border)
         sides = set(zip(*(column.tolist() for column in sides_of(world, matters, which)), strict=True))
         at = candidates.point
         for i in np.flatnonzero(on_border[at] & (candidates.unit != lead[at])).tolist():
@@ -176,8 +176,9 @@ def _divided(world: World, matters: Matters, candidates: Candidates, lead: Objec
 def _numbered(column: Objects) -> tuple[Ints, Any]:
     """For each word its number among the distinct ones in order, and these."""
     if len(column) <= _FEW:
-        words, number = np.unique(column, return_inverse=True)
-        return number, words
+        said = column.tolist()
+        at = {word: i for i, word in enumerate(sorted(set(said)))}
+        return np.array([at[word] for word in said], dtype=np.int64), tuple(at)
     import pandas as pd
 
     return pd.factorize(column, sort=True)
@@ -187,9 +188,8 @@ def _nowhere(word: Objects) -> NDArray[np.bool_]:
     return np.asarray((word == OUTSIDE) | (word == GAP), dtype=bool)
 
 
-def _desk_reasons(world: World, found: Survey, rulings: Rulings, confidence: Floats, divided: Flags) -> Objects:
+def _desk_reasons(world: World, inside: Flags, rulings: Rulings, confidence: Floats, divided: Flags) -> Objects:
     """Why a person has to decide; '' where none has to."""
-    inside = found.located.levels[world.depth].status == AREA
     ruled = rulings.settled_by == "precedent"
     roads = world.register.indexed.road[rulings.rule]
     # A tie makes the locator total and settles nothing: unless the unit would be the same on every side, a rule for
@@ -198,19 +198,21 @@ def _desk_reasons(world: World, found: Survey, rulings: Rulings, confidence: Flo
     unsure = (confidence < world.thresholds.confidence) & ~ruled
     # An area that no unit has as its territory is a hole in the register: a person decides there too.
     ownerless = inside & (rulings.unit == "") & (rulings.forward_to == "")
-    return np.select([ownerless, tie, unsure], ["no_unit", "border", "confidence"], "").astype(object)
+    doubted = np.where(tie, "border", np.where(unsure, "confidence", ""))
+    return np.where(ownerless, "no_unit", doubted).astype(object)
 
 
 def _runners_up(candidates: Candidates, grounds: Grounds, lead: Objects, by_rule: Objects) -> tuple[Objects, Objects]:
     """The likeliest other area, and who would lead if it is not the lead: there, else by the next rule."""
     n = len(lead)
     area, unit = np.full(n, "", dtype=object), by_rule.copy()
-    other = np.flatnonzero(candidates.unit != lead[candidates.point])[::-1]  # reversed: the largest is written last
-    unit[candidates.point[other]] = candidates.unit[other]
+    if len(candidates.point):
+        other = np.flatnonzero(candidates.unit != lead[candidates.point])[::-1]  # reversed: the largest is written last
+        unit[candidates.point[other]] = candidates.unit[other]
+        beyond = np.flatnonzero(~_prefixed(grounds.finest[candidates.point], candidates.area))[::-1]
+        area[candidates.point[beyond]] = candidates.area[beyond]
+        area[_nowhere(area)] = ""
     unit[_nowhere(unit)] = ""
-    beyond = np.flatnonzero(~_prefixed(grounds.finest[candidates.point], candidates.area))[::-1]
-    area[candidates.point[beyond]] = candidates.area[beyond]
-    area[_nowhere(area)] = ""
     return area, unit
 
 

@@ -77,13 +77,22 @@ class Doubt:
         size = np.abs(edges[:, 2:] - edges[:, :2]).max(initial=0.0)
         self._product = 2 * int(np.frexp(size)[1]) + 2
         self._bits = np.array([[_fraction_bits(edges[:, k::2]).max(initial=-2000)] for k in (0, 1)])
+        self._least = self._bits[:, 0].tolist()
         #: metres; a point further than this from every edge is never in doubt
         self.near = float(np.abs(edges).max(initial=0.0) * 1e-9)
 
     def of(self, x: Floats, y: Floats) -> NDArray[np.bool_]:
         """For each finite point whether its side may be in doubt."""
+        if self._never(x, y):
+            return np.zeros(len(x), dtype=bool)
         bits = np.maximum(_fraction_bits(np.stack([x, y])), self._bits).sum(axis=0)
         return np.asarray(bits + self._product > 100)
+
+    def _never(self, x: Floats, y: Floats) -> bool:
+        """True when numbers of this magnitude, as those of a projected CRS, have too few bits after the point."""
+        # A double holds 53 bits, of which `exponent` come before the point; zero, which holds none, hides no other.
+        most = [53 - int(np.frexp(np.abs(v).min(initial=np.inf, where=v != 0.0))[1]) for v in (x, y)]
+        return bool(sum(map(max, most, self._least)) + self._product <= 100)
 
 
 def _fraction_bits(values: Any) -> Ints:

@@ -23,7 +23,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.areas import AreaSet, LevelAreas
-from gis.assignment.borders import Borders, NearEdges
+from gis.assignment.borders import Borders, NearEdges, spots
 from gis.assignment.exact import Doubt, edges_of, side_of
 from gis.assignment.raster import AREA_CODE, GAP_CODE, OUTSIDE_CODE, Raster
 
@@ -85,6 +85,9 @@ class Locator:
     def __init__(self, areas: AreaSet) -> None:
         self.areas = areas
         self._trees = tuple(shapely.STRtree(level.geometry) for level in areas.levels)
+        self._geometry = np.concatenate([np.empty(0, dtype=object), *(level.geometry for level in areas.levels)])
+        self._first = np.cumsum([0, *map(len, areas.levels)])  # where each level begins in it
+        self._above = tuple(np.append(level.parent_index, -1) for level in areas.levels)
         self._raster: tuple[Raster | None] | None = None
         self._lock = Lock()
         for level in areas.levels:
@@ -177,7 +180,7 @@ class Locator:
         index, rows = best[hit], which[hit]
         for up in range(depth, -1, -1):
             found[up][rows] = index
-            index = np.append(self.areas.levels[up].parent_index, -1)[index]
+            index = self._above[up][index]
 
     def _corrected(
         self, depth: int, points: NDArray[np.object_], doubtful: NDArray[np.bool_], pairs: tuple[Ints, Ints]
@@ -195,18 +198,27 @@ class Locator:
     ) -> tuple[LevelAnswer, ...]:
         answers: list[LevelAnswer] = []
         above: LevelAnswer | None = None
-        for level, index in zip(self.areas.levels, found, strict=True):
-            hit = np.flatnonzero(index >= 0)
-            on_border = np.zeros(len(points), dtype=bool)
-            on_border[hit] = shapely.touches(level.geometry[index[hit]], points[hit])
-            if len(again := hit[doubtful[hit]]):
-                on_border[again] = _sides(level.geometry[index[again]], points[again]) == 0
+        borders = self._on_borders(points, np.array(found).reshape(len(found), len(points)), doubtful)
+        for level, index, on_border in zip(self.areas.levels, found, borders, strict=True):
             code = np.full(len(points), AREA_CODE, dtype=np.int8)
-            if len(hit) < len(points):
+            if (index < 0).any():
                 code = np.where(index < 0, self._missing_code(points, above, doubtful), code)
             above = LevelAnswer(level.level, index, code, on_border)
             answers.append(above)
         return tuple(answers)
+
+    def _on_borders(
+        self, points: NDArray[np.object_], found: NDArray[np.int32], doubtful: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """For each level, as `found`, whether each point lies on the border of its area; all levels are asked at once,
+        since one point costs little more than the asking."""
+        depth, at = np.nonzero(found >= 0)
+        geometry = self._geometry[self._first[depth] + found[depth, at]]
+        out = np.zeros(found.shape, dtype=bool)
+        out[depth, at] = shapely.touches(geometry, points[at])
+        if len(again := np.flatnonzero(doubtful[at])):
+            out[depth[again], at[again]] = _sides(geometry[again], points[at[again]]) == 0
+        return out
 
     def _missing_code(
         self, points: NDArray[np.object_], above: LevelAnswer | None, doubtful: NDArray[np.bool_]
@@ -259,7 +271,7 @@ class Locator:
 
 
 def _points(x: Floats | Sequence[float], y: Floats | Sequence[float]) -> NDArray[np.object_]:
-    return np.asarray(shapely.points(np.asarray(x, dtype=float), np.asarray(y, dtype=float)), dtype=object)
+    return spots(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
 
 
 def _sides(geometry: NDArray[np.object_], points: NDArray[np.object_]) -> Ints:

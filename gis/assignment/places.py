@@ -15,6 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.areas import Feature
+from gis.assignment.borders import spots
 
 __all__ = ["REACH_M", "Boxes", "Places"]
 
@@ -59,9 +60,8 @@ class Boxes:
 
     def around(self, x: Floats, y: Floats) -> tuple[Ints, Ints]:
         """Pairs (point, box) of n points and the boxes that hold them, in the order of the points."""
-        with np.errstate(invalid="ignore"):
-            column, row = (x - self._base[0]) / self._side, (y - self._base[1]) / self._side
-            inside = (column >= 0) & (column < self._columns) & (row >= 0) & (row < self._rows)
+        column, row = (x - self._base[0]) / self._side, (y - self._base[1]) / self._side
+        inside = (column >= 0) & (column < self._columns) & (row >= 0) & (row < self._rows)
         point = np.flatnonzero(inside)
         square = row[point].astype(np.int64) * self._columns + column[point].astype(np.int64)
         first, times = self._ends[square], self._ends[square + 1] - self._ends[square]
@@ -115,13 +115,15 @@ class Places:
         """
         east, north = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
         at, piece = self._boxes.around(east, north)
+        if not len(at):
+            return at, at
         area = piece < len(self._areas)
         in_area, of_area = at[area], piece[area]
         hit = shapely.intersects_xy(self._areas[of_area], east[in_area], north[in_area])
         found = [in_area[hit] * len(self.features) + self._area_of[of_area[hit]]]
         if not area.all():
             by_line, of_line = at[~area], piece[~area] - len(self._areas)
-            points = np.asarray(shapely.points(east[by_line], north[by_line]), dtype=object)
+            points = spots(east[by_line], north[by_line])
             reach: Any = self._reach[of_line]
             hit = shapely.dwithin(self._lines[of_line], points, reach)
             found.append(by_line[hit] * len(self.features) + self._line_of[of_line[hit]])

@@ -65,6 +65,10 @@ class Register:
         """Area of the unit level -> the unit whose territory it is on a day, existing or not."""
         return {t.area_code: t.unit for t in self.territories if t.valid_from <= day and _lasts(t, day)}
 
+    def speak_of_parts(self, matters: Matters) -> bool:
+        """Whether the category of any matter is about parts."""
+        return any(map(self.part_types.get, set(matters.category.tolist())))
+
     def part_types_of(self, matters: Matters) -> Objects:
         """For each matter the prefixes of the part types that its category is about, () for none."""
         words = matters.category.tolist()
@@ -131,8 +135,17 @@ class _Indexed:
         self.rule_id = np.array([*(r.id for r in rules), 0], dtype=np.int64)
         self.precedent_id = np.array([*(p.id for p in register.precedents), 0], dtype=np.int64)
         self.road = np.array([*(r.place.startswith(_ROAD) for r in rules), False], dtype=bool)
+        self.rule_holds = np.zeros((len(rules), len(self.bounds) + 1), dtype=bool)
+        for i, rule in enumerate(rules):
+            self.rule_holds[i, self.during(rule)] = True
         self.assisting = np.empty(1 + len(rules) + len(register.precedents), dtype=object)
         self.assisting[:] = [(), *(r.assisting for r in rules), *(p.assisting for p in register.precedents)]
+        #: the unit whose territory an area is, by its row and the epoch; row 0 is for areas that are nobody's
+        self.row_of = {code: i for i, code in enumerate(dict.fromkeys(t.area_code for t in register.territories), 1)}
+        self.holders = np.zeros((len(self.row_of) + 1, len(self.bounds) + 1), dtype=np.int64)
+        for territory in register.territories:
+            row = self.row_of[territory.area_code]
+            self.holders[row, self.during(territory)] = self.number_of.get(territory.unit, 0)
 
     def about(self, category: str) -> frozenset[int]:
         """The ranks in `order` of the rules that a category meets."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -123,7 +124,7 @@ def rule_many(register: Register, matters: Matters, grounds: Grounds) -> Rulings
     ballot = _Ballot(len(matters))
     _by_precedent(ballot, docket, ours)
     for i, rule in docket.rules():
-        met, who = docket.meet(rule, ours)
+        met, who = docket.meet(i, ours)
         if met.any():
             ballot.rule[ballot.give(met, who, _PART if rule.unit in FROM_PART else _RULE)] = i
     ballot.give(ours & (holder > 0), holder, _TERRITORY)
@@ -230,19 +231,14 @@ class _Docket:
     def holder(self) -> Ints:
         """The number of the unit whose territory each spot lies in, existing or not."""
         column = self.column("territory")
-        at = {code: i for i, code in enumerate(column.values)}
-        indexed = self.indexed
-        table = np.zeros((max(len(at), 1), len(indexed.bounds) + 1), dtype=np.int64)
-        for territory in self.register.territories:
-            if (row := at.get(territory.area_code)) is not None:
-                table[row, indexed.during(territory)] = indexed.number_of.get(territory.unit, 0)
-        out: Ints = table[column.number, self.epoch]
+        rows = np.array([self.indexed.row_of.get(code, 0) for code in column.values], dtype=np.int64)
+        out: Ints = self.indexed.holders[rows[column.number], self.epoch]
         return out
 
-    def meet(self, rule: Rule, among: Flags) -> tuple[Flags, Ints | int]:
-        """Where, of `among`, a rule is met, and the number of the unit that it gives the case to."""
-        met = among
-        for condition in self._conditions(rule):
+    def meet(self, i: int, among: Flags) -> tuple[Flags, Ints | int]:
+        """Where, of `among`, rule `i` is met, and the number of the unit that it gives the case to."""
+        met, rule = among, self.register.rules[i]
+        for condition in chain([self.indexed.rule_holds[i, self.epoch]], self._conditions(rule)):
             met = met & condition
             if not met.any():
                 return met, 0
@@ -266,9 +262,6 @@ class _Docket:
                 yield self.column(name).where(wanted.__eq__)
         if rule.place:
             yield self.column("places").where(lambda words: stands_at(rule.place, words))
-        force = np.zeros(len(self.indexed.bounds) + 1, dtype=bool)
-        force[self.indexed.during(rule)] = True
-        yield force[self.epoch]
         if rule.days:
             # 1970-01-01 was a Thursday.
             weekday = (self.matters.day.astype("datetime64[D]").astype(np.int64) + 3) % 7

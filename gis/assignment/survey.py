@@ -74,9 +74,9 @@ def survey(world: World, matters: Matters) -> Survey:
 
 
 def _part(world: World, matters: Matters) -> PartMatch:
-    types = world.register.part_types_of(matters)
-    if not any(types):
+    if not world.register.speak_of_parts(matters):
         return no_match(len(matters))
+    types = world.register.part_types_of(matters)
     own = sigma_of(matters.accuracy, matters.level)  # a part's distance has nothing to do with the lines' accuracy
     asked = Asked(matters.x, matters.y, own, types, matters.day, matters.part)
     return match(world.parts, asked, certain=world.thresholds.part)
@@ -103,8 +103,11 @@ def codes_of(codes: Objects, index: NDArray[np.integer[Any]]) -> Objects:
 
 def at_index(values: NDArray[Any], index: NDArray[np.integer[Any]], missing: Any) -> NDArray[Any]:
     """The values at these positions, `missing` for negative ones."""
-    out = np.full(len(index), missing, dtype=values.dtype)
     known = index >= 0
+    if known.all():
+        found: NDArray[Any] = values[index]
+        return found
+    out = np.full(len(index), missing, dtype=values.dtype)
     out[known] = values[index[known]]
     return out
 

@@ -212,7 +212,7 @@ def calibration(confidence: Floats, hit: NDArray[np.bool_], tenths: int = 10) ->
 
 
 def _check(name: str, values: NDArray[np.generic], good: NDArray[np.bool_], wanted: str) -> None:
-    if not np.all(good):
+    if not good.all():
         bad = np.flatnonzero(~np.ravel(good))
         where = f"{name}[{bad[0]}]" if np.ndim(values) else name
         raise BadOption(f"{where} is {np.ravel(values)[bad[0]].item()!r}; wanted {wanted}.")

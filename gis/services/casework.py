@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -136,16 +136,21 @@ def report(p: Platform, said: Report, *, client: tuple[str, str] | None, now: da
     batch = _batch_of(p, said, client[1] if client else "")
     day, today = (local_day(moment, p.place.timezone) for moment in (said.received_at, now))
     filing = Filing(client, day, Act("gridward", now), srid=p.srid)
-    made = _foreseen(p, batch, today)
-    with p.store.begin_asking(ALL, _question(filing, made)) as (connection, answer):
-        found = answer
+    if (made := _foreseen(p, batch, today)) is not None:
+        with ExitStack() as held:
+            told = _told(p, made, lambda: held.enter_context(p.store.begin(ALL)))
+        found = p.store.settle(ALL, _question(filing, made))
+        if found.added is not None:
+            return Reported(case_no(p, day, found.added), True, made.row["state"], told)
+    with p.store.begin_asking(ALL, _question(filing, None)) as (connection, answer):
+        found, made = answer, None
         while made is None or found.added is None:
             if found.case_id is not None:
                 return _known(p, found, batch)
             basis = basis_of(p, connection, Version(found.version, found.newest_part))
             made = _decided(p, basis, batch, today, lambda: connection)
             found = ask(connection, _question(filing, made))
-        told = evidence_at_once(p, connection, made.row, made.basis.register, by="gridward")
+        told = _told(p, made, lambda: connection)
         return Reported(case_no(p, day, found.added), True, made.row["state"], told)
 
 
@@ -182,6 +187,10 @@ def _decided(p: Platform, basis: Basis, batch: ReportBatch, today: date, rest: C
     if row["part_picked"]:
         require_picked(rest, row["part_picked"], row["received_on"], decisions)
     return _Made(basis, row)
+
+
+def _told(p: Platform, made: _Made, rest: Callable[[], Connection]) -> Mapping[str, Any]:
+    return evidence_at_once(p, rest, made.row, made.basis.register, by="gridward")
 
 
 def _question(filing: Filing, made: _Made | None) -> Question:

@@ -123,7 +123,8 @@ class Decided:
         on_step("locate")
         world, here = self._world(slot), self._world(self._today).locator
         m = _matters(part, moments)
-        world = replace(world, parts=parts_for(self._p, self._rest, world, m))
+        if (parts := parts_for(self._p, self._rest, world, m)) is not world.parts:
+            world = replace(world, parts=parts)
         on_step("decide")
         d = decide(world, m)
         # On today's map the case lies where it was decided to lie: None takes the areas of the decision.
@@ -179,13 +180,18 @@ def _matters(part: ReportBatch, moments: NDArray[np.datetime64]) -> Matters:
         x=part.working_x,
         y=part.working_y,
         accuracy=part.accuracy,
-        level=np.broadcast_to(np.asarray(part.level, dtype=float), len(part)),
+        level=_everywhere(np.asarray(part.level, dtype=float), len(part)),
         category=part.category,
         source=part.source,
         day=days,
         minute=(moments - days).astype(np.int64),
-        part=np.broadcast_to(np.asarray(part.part, dtype=object), len(part)),
+        part=_everywhere(np.asarray(part.part, dtype=object), len(part)),
     )
+
+
+def _everywhere(values: NDArray[Any], n: int) -> NDArray[Any]:
+    """A column, or one value for all n rows; for one row broadcasting costs more than the row."""
+    return values.reshape(1) if n == 1 else np.broadcast_to(values, n)
 
 
 def _columns(part: ReportBatch, moments: NDArray[np.datetime64], d: Decisions) -> dict[str, Any]:

@@ -6,6 +6,7 @@ said while the sender still listens. A file's rows are never lost for it: they a
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Final
 
@@ -66,7 +67,7 @@ def far_hint(place: Place, said: tuple[float, float, str], at: tuple[float, floa
 def reach_of(place: Place) -> float:
     """How far beyond the place's extent a position may lie, in metres."""
     west, south, east, north = _box(place.extent, place.crs)
-    return max(REACH_M, float(np.hypot(east - west, north - south)))
+    return max(REACH_M, math.hypot(east - west, north - south))
 
 
 @lru_cache(maxsize=8)
@@ -83,7 +84,7 @@ def _box(extent: Box, crs: str) -> Box:
 def _beyond(box: Box, at: tuple[float, float]) -> float:
     """Metres from a box to a position, 0 within it."""
     west, south, east, north = box
-    return float(np.hypot(max(west - at[0], 0.0, at[0] - east), max(south - at[1], 0.0, at[1] - north)))
+    return math.hypot(max(west - at[0], 0.0, at[0] - east), max(south - at[1], 0.0, at[1] - north))
 
 
 def _kilometres(place: Place, at: tuple[float, float]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +26,7 @@ from gis.store.engine import Connection
 __all__ = ["evidence_at_once", "evidence_of", "known_of", "matters_of", "replayed", "same_answer", "why_of"]
 
 Names = Mapping[str, tuple[str, str]]
+Rest = Callable[[], Connection]  #: gives the connection, and is called only when something has to be read
 
 
 def why_of(p: Platform, connection: Connection, row: Any, no: str) -> Why:
@@ -33,7 +34,7 @@ def why_of(p: Platform, connection: Connection, row: Any, no: str) -> Why:
     found = store.evidence(connection, row.received_on, row.id)
     if found is None:
         raise NotFound(f"Case {no} holds no decision that you may see.")
-    words = evidence_of(p, connection, found)
+    words = evidence_of(p, lambda: connection, found)
     return Why(
         case=no,
         decided_at=found.decided_at.astimezone(p.place.zone),
@@ -44,15 +45,14 @@ def why_of(p: Platform, connection: Connection, row: Any, no: str) -> Why:
     )
 
 
-def evidence_at_once(
-    p: Platform, connection: Connection, row: Mapping[str, Any], register: Register, *, by: str
-) -> dict[str, Any]:
-    """The evidence of a decision just stored, as `why_of` will read it: from the row, the registers and the release
-    that it was made with, which the process holds and whose words never change."""
+def evidence_at_once(p: Platform, rest: Rest, row: Mapping[str, Any], register: Register, *, by: str) -> dict[str, Any]:
+    """The evidence of a decision just made, as `why_of` will read it once it is stored: from the row, the registers and
+    the release that it was made with, which the process holds and whose words never change; `rest` gives the
+    connection, where something has to be read."""
     # A rule or precedent that follows an area's successor comes after the stored one of the same id.
     rule = next((rule for rule in register.rules if rule.id == row["rule_id"]), None)
     precedent = next((found for found in register.precedents if found.id == row["precedent_id"]), None)
-    release = _names_of(p, connection, row["release_id"])
+    release = _names_of(p, rest, row["release_id"])
     stored = SimpleNamespace(
         **row,
         decided_by=by,
@@ -65,19 +65,19 @@ def evidence_at_once(
         rule_reason_en=rule.reason_en if rule else None,
         precedent_reason=precedent.reason if precedent else None,
     )
-    return evidence_of(p, connection, stored, register)
+    return evidence_of(p, rest, stored, register)
 
 
-def evidence_of(p: Platform, connection: Connection, d: Any, register: Register | None = None) -> dict[str, Any]:
+def evidence_of(p: Platform, rest: Rest, d: Any, register: Register | None = None) -> dict[str, Any]:
     """The typed evidence with names beside codes, ready to be told and to be sent as JSON; `register` as it is now."""
-    register = register or p.register(connection)
+    register = register or p.register(rest())
     units = {unit.code: (unit.name, unit.name_en or unit.name) for unit in register.units}
     return {
-        **_where(p, connection, d, units),
+        **_where(p, rest, d, units),
         "category": d.category,
         "category_name": register.names.get(d.category, (d.category, ""))[0],
         "category_name_en": register.names.get(d.category, ("", d.category))[1],
-        **_parts(connection, d, units),
+        **_parts(rest, d, units),
         **_named("unit", d.unit, units),
         **_named("territory_unit", d.territory_unit, units),
         **_named("forward_to", d.forward_to, units),
@@ -102,8 +102,8 @@ def evidence_of(p: Platform, connection: Connection, d: Any, register: Register 
     }
 
 
-def _where(p: Platform, connection: Connection, d: Any, units: Names) -> dict[str, Any]:
-    known = _names_of(p, connection, d.release_id)
+def _where(p: Platform, rest: Rest, d: Any, units: Names) -> dict[str, Any]:
+    known = _names_of(p, rest, d.release_id)
     listed = list(zip(d.candidate_areas or (), d.candidate_shares or (), d.candidate_units or (), strict=True))
     return {
         "areas": [
@@ -150,8 +150,8 @@ class _Names:
     document: str | None
 
 
-def _names_of(p: Platform, connection: Connection, release_id: int | None) -> _Names:
-    return p.keep(("called", release_id), lambda: _names_in(p, connection, release_id))
+def _names_of(p: Platform, rest: Rest, release_id: int | None) -> _Names:
+    return p.keep(("called", release_id), lambda: _names_in(p, rest(), release_id))
 
 
 def _names_in(p: Platform, connection: Connection, release_id: int | None) -> _Names:
@@ -180,8 +180,8 @@ def _unit(code: str, units: Names) -> dict[str, str]:
     return {"code": code, "name": zh, "name_en": en}
 
 
-def _parts(connection: Connection, d: Any, units: Names) -> dict[str, Any]:
-    rows = {row.id: row for row in part_store.by_id(connection, d.part_ids)} if d.part_ids else {}
+def _parts(rest: Rest, d: Any, units: Names) -> dict[str, Any]:
+    rows = {row.id: row for row in part_store.by_id(rest(), d.part_ids)} if d.part_ids else {}
     told = [
         {
             "code": row.code,

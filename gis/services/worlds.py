@@ -109,9 +109,9 @@ def parts_for(p: Platform, rest: Callable[[], Connection], world: World, matters
 
     `rest` gives the connection, and is called only when parts have to be read.
     """
-    about = np.array([bool(types) for types in world.register.part_types_of(matters)], dtype=bool)
-    if not about.any():
+    if not world.register.speak_of_parts(matters):
         return world.parts
+    about = np.array([bool(types) for types in world.register.part_types_of(matters)], dtype=bool)
     newest = world.newest_part
     if (kept := p.kept(("parts", newest))) is not None:
         return cast(PartsIndex, kept)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from select import POLLIN, poll
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, Engine, create_engine, text
+import psycopg2
+from psycopg2.extras import NamedTupleCursor
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, create_engine, text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from gis.errors import DatabaseDown
 from gis.rights import Rights
@@ -54,7 +57,7 @@ class Prepared:
         #: what executes it, in the driver's words
         self.words = f"EXECUTE {name} ({', '.join(f'%({n})s' for n in order)})"
 
-    def lacks(self, connection: Connection) -> bool:
+    def lacks(self, connection: Connection | PoolProxiedConnection) -> bool:
         """True until the connection has it."""
         return self._name not in connection.info
 
@@ -76,6 +79,10 @@ class Question:
 
     statements: tuple[Prepared, ...]
     values: Mapping[str, Any]
+
+    def known_to(self, connection: Connection | PoolProxiedConnection) -> bool:
+        """Whether the connection has all of its statements."""
+        return not any(statement.lacks(connection) for statement in self.statements)
 
 
 class _Begins(Protocol):
@@ -113,22 +120,24 @@ class Store:
         with self._transaction(rights, question) as found:
             yield found
 
+    def settle(self, rights: Rights, question: Question) -> Any:
+        """The answer to a question that is a transaction by itself: what it stores is committed once it is answered.
+
+        The server makes one transaction of all that comes in one message, so this is one journey to it instead of
+        BEGIN, the question, and COMMIT; and it goes by the driver itself, since SQLAlchemy takes as long as a journey.
+        It is not asked twice: a message that got no answer may have been obeyed.
+        """
+        if isinstance(self._source, Engine):
+            with _faults_named(), closing(self._source.raw_connection()) as pooled:
+                if question.known_to(pooled) and _is_silent(pooled):
+                    return _settled(pooled, rights, question)
+        with self.begin_asking(rights, question) as (_, answer):
+            return answer
+
     @contextmanager
     def _transaction(self, rights: Rights, question: Question | None) -> Iterator[tuple[Connection, Any]]:
-        try:
-            with ExitStack() as held:
-                yield self._entered(held, rights, question)
-        except DBAPIError as fault:
-            first = next(iter(str(fault.orig).strip().splitlines()), "no word why")
-            if getattr(fault.orig, "pgcode", None) == _READ_ONLY:
-                raise DatabaseDown(
-                    f"The database takes nothing new ({first}): it is a standby, or was set read-only."
-                ) from fault
-            if not (isinstance(fault, OperationalError | InterfaceError) or fault.connection_invalidated):
-                raise
-            raise DatabaseDown(
-                f"The database does not answer ({first}); see `gridward db status` and start it with `gridward db up`."
-            ) from fault
+        with _faults_named(), ExitStack() as held:
+            yield self._entered(held, rights, question)
 
     def _entered(self, held: ExitStack, rights: Rights, question: Question | None) -> tuple[Connection, Any]:
         """A transaction that has its role, and the answer to its question.
@@ -159,10 +168,52 @@ class Store:
             self._source.dispose()
 
 
+@contextmanager
+def _faults_named() -> Iterator[None]:
+    """What the driver raises, as DatabaseDown where the database is down, or takes nothing."""
+    try:
+        yield
+    except (DBAPIError, psycopg2.Error) as fault:
+        said = fault.orig if isinstance(fault, DBAPIError) else fault
+        first = next(iter(str(said).strip().splitlines()), "no word why")
+        if getattr(said, "pgcode", None) == _READ_ONLY:
+            raise DatabaseDown(
+                f"The database takes nothing new ({first}): it is a standby, or was set read-only."
+            ) from fault
+        lost = isinstance(fault, DBAPIError) and fault.connection_invalidated
+        if not (lost or isinstance(said, psycopg2.OperationalError | psycopg2.InterfaceError)):
+            raise
+        raise DatabaseDown(
+            f"The database does not answer ({first}); see `gridward db status` and start it with `gridward db up`."
+        ) from fault
+
+
+def _is_silent(pooled: PoolProxiedConnection) -> bool:
+    """False where the server has said something unasked: that it ended the connection."""
+    driver: Any = pooled.driver_connection
+    ear = poll()
+    ear.register(driver.fileno(), POLLIN)
+    return not ear.poll(0)
+
+
+def _settled(pooled: PoolProxiedConnection, rights: Rights, question: Question) -> Any:
+    driver: Any = pooled.driver_connection
+    driver.autocommit = True  # no BEGIN of its own
+    try:
+        with driver.cursor(cursor_factory=NamedTupleCursor) as cursor:
+            cursor.execute(*_message(question, _ROLE, {"role": rights.role, "unit": rights.unit}))
+            return cursor.fetchone()
+    finally:
+        if driver.closed:
+            pooled.invalidate()
+        else:
+            driver.autocommit = False
+
+
 def take_role(connection: Connection, rights: Rights, question: Question | None = None) -> Any:
     """Take the class role for the rest of the transaction, and the answer to a question with it."""
     role = {"role": rights.role, "unit": rights.unit}
-    if question is not None and not any(statement.lacks(connection) for statement in question.statements):
+    if question is not None and question.known_to(connection):
         return _answer(connection, question, _ROLE, role)
     connection.exec_driver_sql(_ROLE, role)
     return None if question is None else ask(connection, question)
@@ -178,8 +229,13 @@ def ask(connection: Connection, question: Question) -> Any:
 def _answer(
     connection: Connection, question: Question, first: str = "", values: Mapping[str, Any] | None = None
 ) -> Any:
+    return connection.exec_driver_sql(*_message(question, first, values or {})).one()
+
+
+def _message(question: Question, first: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What is sent to ask a question, after the words `first`: one message, and its values."""
     words = [*filter(None, [first]), *(statement.words for statement in question.statements)]
-    return connection.exec_driver_sql("; ".join(words), {**(values or {}), **question.values}).one()
+    return "; ".join(words), {**values, **question.values}
 
 
 @cache

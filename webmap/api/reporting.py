@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ api = Blueprint("reporting", __name__, url_prefix="/api/v1")
 MAX_DESCRIPTION: Final = 2000
 MAX_CLIENT_ID: Final = 100
 MAX_CODE: Final = 40
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 @api.post("/reports")
@@ -137,7 +139,7 @@ def _text(longest: int) -> Callable[[Any], bool]:
     def check(value: Any) -> bool:
         if not isinstance(value, str) or isinstance(value, _NoNumber) or len(value) > longest:
             return False
-        return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+        return not _UNSTORABLE.search(value)
 
     return check
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import town
 from deskwork import NEAR, NOW, TIE, act, load_rule, reported
+from psycopg2.errors import DivisionByZero
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
@@ -246,10 +248,10 @@ def test_a_migration_under_a_kept_plan_changes_nothing(own_platform: Platform, o
     assert sum(executed(own_platform)) == 14 + 1
 
 
-def killed(settings: Settings) -> None:
-    """End every connection to a database, as a restart of the server does."""
+def killed(settings: Settings, which: str = "true") -> None:
+    """End every connection to a database, as a restart of the server does; or `which` of them."""
     name = (settings.database_url or "").split("?")[0].rsplit("/", 1)[1]
-    query = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'"
+    query = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}' AND {which}"
     assert int(Cluster.of(settings)._sql(query, database="postgres")) > 0
 
 
@@ -268,19 +270,75 @@ def test_after_a_restart_of_the_server_the_next_report_is_stored(
 def test_a_connection_lost_within_a_transaction_is_no_second_try(
     own_platform: Platform, own_database: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tell(own_platform, said())
-
-    def lost(p: Platform, connection: Connection, *args: Any, **named: Any) -> Any:
+    def lost(p: Platform, rest: Callable[[], Connection], *args: Any, **named: Any) -> Any:
         killed(own_database)
-        return connection.execute(text("SELECT 1"))
+        return rest().execute(text("SELECT 1"))
 
     monkeypatch.setattr(casework, "evidence_at_once", lost)
     with pytest.raises(DatabaseDown):
         tell(own_platform, said())
     monkeypatch.undo()
     assert tell(own_platform, said()).created
+    assert cases_in(own_platform) == 1
+
+
+def cases_in(p: Platform) -> int:
+    with p.store.begin(ALL) as connection:
+        return int(connection.execute(text("SELECT count(*) FROM cases")).scalar_one())
+
+
+def test_a_connection_lost_while_it_is_answered_is_no_second_try(
+    own_platform: Platform, own_database: Settings
+) -> None:
+    tell(own_platform, said())
+    told: list[str] = []
+
+    def post() -> None:
+        try:
+            told.append(tell(own_platform, said()).no)
+        except DatabaseDown as fault:
+            told.append(str(fault))
+
+    thread = threading.Thread(target=post)
+    with boundaries_held(own_database) as wait_for:
+        thread.start()
+        wait_for(1)
+        killed(own_database, "wait_event_type = 'Lock'")
+        thread.join(timeout=60)
+    assert "does not answer" in told[0]
+    assert cases_in(own_platform) == 1
+    assert tell(own_platform, said()).created
+
+
+KEYED = Prepared(
+    "keyed",
+    "INSERT INTO case_key (namespace, key, digest, received_on, case_id) "
+    "VALUES ('test', :key, '', '2026-11-02', 1) RETURNING current_user AS by",
+    {"key": "text"},
+)
+
+
+def test_what_a_question_stores_is_committed_with_its_answer(own_platform: Platform, own_database: Settings) -> None:
+    source: Any = own_platform.store._source
     with own_platform.store.begin(ALL) as connection:
-        assert connection.execute(text("SELECT count(*) FROM cases")).scalar_one() == 2
+        KEYED.prepare(connection)
+    assert own_platform.store.settle(ALL, Question((KEYED,), {"key": "one"})).by == "gridward_all"
+    with source.connect() as after:
+        assert after.connection.driver_connection.autocommit is False
+        assert after.execute(text("SELECT current_user")).scalar_one() == "gridward_app"
+    other = Platform(own_database, Store.at(own_database.database_url or ""))
+    assert casework.is_known(other, "test", "one")
+    other.close()
+
+
+def test_a_question_that_fails_stores_nothing(own_platform: Platform) -> None:
+    failing = Prepared("failing", "SELECT 1 / :nought AS n", {"nought": "integer"})
+    with own_platform.store.begin(ALL) as connection:
+        KEYED.prepare(connection)
+        failing.prepare(connection)
+    with pytest.raises(DivisionByZero):
+        own_platform.store.settle(ALL, Question((KEYED, failing), {"key": "one", "nought": 0}))
+    assert not casework.is_known(own_platform, "test", "one")
 
 
 def test_a_server_that_takes_nothing_new_says_so(own_platform: Platform, own_database: Settings) -> None:
