@@ -1,4 +1,4 @@
-"""Reports become cases: located, decided by rule, stored with their evidence, in one transaction."""
+"""Reports become cases: located, decided by rule, stored with their evidence, all of a load or none."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def load_many(
     on_step: Step = lambda _: None,
     accept: Callable[[LoadOutcome], None] = lambda _: None,
 ) -> LoadOutcome:
-    """Decide and store batch after batch in one transaction, in memory for a few; what raises leaves nothing stored.
+    """Decide and store batch after batch, all of them or none, in memory for a few; what raises leaves nothing stored.
 
     A batch is read and decided while the database stores the one before it: the step `store` is the waiting for that.
     `accept` sees the outcome before it is committed and may raise. `on_step` is told the name of each step as it

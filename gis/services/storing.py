@@ -89,8 +89,10 @@ class Storing:
         self._of_rows = ExitStack()  #: their transaction
 
     def __enter__(self) -> Storing:
-        self._rows = self._busy = self._of_rows.enter_context(self._store.begin(ALL))
-        self._kinds = loading.make(self._rows, self._load)
+        with ExitStack() as opened:
+            self._rows = self._busy = opened.enter_context(self._store.begin(ALL))
+            self._kinds = loading.make(self._rows, self._load)
+            self._of_rows = opened.pop_all()
         return self
 
     def __exit__(

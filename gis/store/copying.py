@@ -17,13 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Copied", "Kinds", "copy_frame", "copy_rows", "copy_table", "encoded", "kinds_of"]
 
-_KINDS = """SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
+_KINDS: Final = """SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
 WHERE attrelid = CAST(:table AS regclass) AND attnum > 0 AND NOT attisdropped"""
-
-
-_FLAG: Final = 16  #: the server's numbers of types
-_ID: Final = 20
-_TEXT: Final = 25
+_FLAG, _ID, _TEXT = 16, 20, 25  #: the server's numbers (OIDs) of boolean, bigint, text
 Kinds = Mapping[str, Any]  #: column -> its Arrow type
 
 
